@@ -1,0 +1,568 @@
+"""What a check holds: a stand-in for the answer's module.
+
+Calls go to the worker, results come back decoded and of the type that the stub
+promises. Every call is noted, so that the smallest failing example can be shown as code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from graders.contract import Contract
+from graders.results import Verdict
+from graders.sandbox.host import AnswerStopped, Patience, Worker, Zygote
+from graders.sandbox.protocol import Malformed, decode, encode
+from graders.showing import Foreign, clean, show
+
+MAX_ITEMS = 1_000_000
+"""Most items that are read from one iterator."""
+MAX_SHRINKS = 300
+"""Most examples that are tried to make a failing one smaller."""
+
+
+class LawBroken(Exception):
+    """The answer did something that the law of a check forbids."""
+
+    def __init__(self, got: Any, expected: str, why: str = "") -> None:
+        super().__init__(f"expected {expected}{': ' + why if why else ''}")
+        self.got = got
+        self.expected = f"{expected}: {why}" if why else expected
+
+
+class WrongType(LawBroken):
+    """A result that is not of the type that the stub promises."""
+
+
+class AnswerRaised(Exception):
+    """An exception that the answer raised. Real ones are also of the builtin class."""
+
+    type_name = "Exception"
+    said = ""
+    frames: list[list[Any]]
+
+    def __str__(self) -> str:
+        return f"{self.type_name}: {self.said}" if self.said else self.type_name
+
+
+class SmallestFound(BaseException):
+    """A failing example has been made smaller for long enough; the last one is it."""
+
+
+class NotDone(BaseException):
+    """The answer raised NotImplementedError, or a name of the stub is missing."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A file to grade, as bytes that were decoded, and its compiled form."""
+
+    source: str
+    filename: str = "stub.py"
+    code: bytes = b""
+
+
+@dataclass(slots=True)
+class Event:
+    """One line of the story that a check tells: a statement and what came of it."""
+
+    text: Callable[[int], str]
+    """Gives the statement as source, each value cut to a width."""
+    result: Any = None
+    raised: AnswerRaised | None = None
+    is_call: bool = True
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A failing example: what went wrong, and the story up to there."""
+
+    error: AnswerRaised | LawBroken
+    events: list[Event]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of `Candidate.play`: when, what, with which arguments."""
+
+    at: int
+    method: RemoteMethod
+    args: tuple[Any, ...] = ()
+
+
+class Candidate:
+    """The answer's module, as a check sees it."""
+
+    def __init__(
+        self, contract: Contract, answer: Answer, zygote: Zygote, patience: Patience
+    ) -> None:
+        self._contract = contract
+        self._answer = answer
+        self._zygote = zygote
+        self._patience = patience
+        self._worker: Worker | None = None
+        self._pending: list[list[Any]] = []
+        self._numbers = 0
+        self._names: dict[str, int] = {}
+        self._tries_left = MAX_SHRINKS
+        self.events: list[Event] = []
+        self.failure: Failure | None = None
+        self.called: set[str] = set()
+        self.printed = b""
+
+    # For whoever runs the check
+
+    @contextmanager
+    def one_example(self) -> Iterator[None]:
+        """Run one example of a check in a process of its own; note if it fails."""
+        if self._tries_left <= 0:
+            raise SmallestFound
+        self._fresh()
+        try:
+            yield
+        except (AnswerRaised, LawBroken) as error:
+            self._note_failure(error)
+            raise
+        finally:
+            self.close()
+
+    def _note_failure(self, error: AnswerRaised | LawBroken) -> None:
+        events = self.events[: self.event_of(getattr(error, "got", None)) + 1]
+        if self.failure is None or len(events) <= len(self.failure.events):
+            self.failure = Failure(error, events)
+
+    def _fresh(self) -> None:
+        if self.failure is not None:
+            self._tries_left -= 1
+        self._numbers, self._names, self.events = 0, {}, []
+        answer = self._answer
+        fields = self._contract.record_fields
+        self._pending = [["load", answer.code, answer.source, answer.filename, fields]]
+
+    def close(self) -> None:
+        if self._worker is not None:
+            self._worker.close()
+            self.printed = bytes(self._worker.printed.start) or self.printed
+            self._worker = None
+
+    def event_of(self, value: Any) -> int:
+        """Return the place of the latest call that gave this very value."""
+        for place in range(len(self.events) - 1, -1, -1):
+            if self.events[place].is_call and self.events[place].result is value:
+                return place
+        return len(self.events) - 1
+
+    # For the author of a check
+
+    def clock(self, now: int = 0) -> RemoteClock:
+        """Make a clock that lives with the answer; set it with `clock.set(now)`."""
+        clock = RemoteClock(self, self._number(), self._name("clock"))
+        self._pending.append(["clock", clock.number, self._encode(now)])
+        self._note(lambda width: f"{clock.name} = Clock({show(now, width)})")
+        return clock
+
+    def script(self, *steps: Any) -> RemoteObject:
+        """Make a callable that gives these values in turn, the last one for ever.
+
+        An exception instance is raised in place of being returned.
+        """
+        made = RemoteObject(self, self._number(), self._name("script"), "")
+        wire = [
+            ["raise" if isinstance(step, Exception) else "return", self._encode(step)]
+            for step in steps
+        ]
+        self._pending.append(["script", made.number, wire])
+        self._note(lambda width: f"{made.name} = Script({arguments(steps, {}, width)})")
+        return made
+
+    def play(self, clock: RemoteClock, steps: Sequence[Step]) -> list[Any]:
+        """Make many calls in one message; each one sets the clock to its time first.
+
+        Returns the results. An exception of the answer ends the list and is raised.
+        """
+        methods = list({(s.method.owner.number, s.method.name) for s in steps})
+        operation = self._play_operation(clock, steps, sorted(methods))
+        name, body, failure = self._ask(operation)[1:]
+        results = self._results(name, body)
+        self._note_played(clock, steps, results)
+        for step, result in zip(steps, results, strict=False):
+            self._check_type(step.method, result)
+        if failure:
+            self.events[-1].raised = self._exception(failure)
+            raise self._outcome_of(failure, steps[len(results)].method)
+        return results
+
+    def _play_operation(
+        self, clock: RemoteClock, steps: Sequence[Step], methods: list[tuple[int, str]]
+    ) -> list[Any]:
+        places = {method: place for place, method in enumerate(methods)}
+        which = [places[step.method.owner.number, step.method.name] for step in steps]
+        times = [self._encode(step.at) for step in steps]
+        calls = [self._encode(list(step.args)) for step in steps]
+        return ["play", clock.number, methods, times, which, calls]
+
+    def __getattr__(self, name: str) -> Any:
+        contract = self._contract
+        if name in contract.records:
+            return contract.records[name]
+        if name in contract.exceptions:
+            return contract.exceptions[name]
+        if name in contract.classes:
+            return RemoteClass(self, name)
+        if name in contract.functions:
+            return RemoteFunction(self, name)
+        raise AttributeError(f"the stub has no {name!r}")
+
+    # Asking the worker
+
+    def _ask(self, operation: list[Any]) -> list[Any]:
+        """Send what is pending and then the operation; return its outcome."""
+        operations, self._pending = [*self._pending, operation], []
+        if self._worker is None:
+            self._worker = self._zygote.fork()
+        limit = self._zygote.limits.call_s
+        patience = Patience(min(limit, max(self._patience.left_s, 0.0)))
+        outcomes = self._worker.request(operations, patience)
+        self._patience.used_s += patience.used_s
+        if not _are_outcomes(outcomes, len(operations)):
+            raise self._worker.broken_channel()
+        outcome: list[Any] = outcomes[-1]
+        return outcome
+
+    def ask(
+        self, operation: list[Any], event: Event, method: RemoteMethod | None
+    ) -> Any:
+        """Make one call of the answer; return its result, of the promised type."""
+        self.events.append(event)
+        try:
+            outcome = self._ask(operation)
+        except AnswerStopped as stopped:
+            event.result = stopped
+            raise
+        if outcome[0] == "raised":
+            event.raised = self._exception(outcome)
+            raise self._outcome_of(outcome, method)
+        event.result = self._decode(outcome[1])
+        if method is not None:
+            self._check_type(method, event.result)
+        return event.result
+
+    def _check_type(self, method: RemoteMethod, result: Any) -> None:
+        self.called.add(method.qualified)
+        wrong = self._contract.problem(method.owner_name, method.name)(result)
+        if wrong:
+            promised = self._contract.signature(method.owner_name, method.name)
+            expected = promised.rpartition("-> ")[2]
+            raise WrongType(result, expected, f"{method.name}() gave what {wrong}")
+
+    # Values on the wire
+
+    def _encode(self, value: Any) -> Any:
+        return encode(value, self._special)
+
+    def _special(self, value: Any, depth: int) -> dict[str, Any] | None:
+        if isinstance(value, RemoteObject):
+            return {"h": value.number}
+        name = type(value).__name__
+        if type(value) is self._contract.records.get(name):
+            fields = self._contract.record_fields[name]
+            return {"r": [name, {f: self._encode(getattr(value, f)) for f in fields}]}
+        if isinstance(value, Exception):
+            return {"e": [name, str(value)]}
+        raise TypeError(f"{show(value)} cannot be sent to an answer")
+
+    def _decode(self, value: Any) -> Any:
+        try:
+            return decode(value, self._read_special)
+        except (Malformed, RecursionError):
+            raise self._broken() from None
+
+    def _read_special(self, tag: str, body: Any) -> Any:
+        if tag == "r":
+            name, fields = body
+            return self._contract.records[name](*map(self._decode, fields))
+        if tag == "x":
+            return Foreign(clean(str(body[0]), 120), clean(str(body[1]), 200))
+        if tag == "it":
+            return RemoteIterator(self, int(body[0]))
+        if tag == "h":
+            return RemoteObject(self, int(body), f"object {int(body)}", "")
+        raise Malformed(f"unknown tag {tag!r:.20}")
+
+    def _results(self, name: Any, body: Any) -> list[Any]:
+        """Return the results of `play`, which come by columns if all are one record."""
+        try:
+            if name is None:
+                return [self._decode(item) for item in body]
+            columns = [self._decode(column) for column in body]
+            return list(map(self._contract.records[name], *columns))
+        except (LookupError, TypeError):
+            raise self._broken() from None
+
+    def _broken(self) -> AnswerStopped:
+        assert self._worker is not None
+        return self._worker.broken_channel()
+
+    # Exceptions of the answer
+
+    def _exception(self, outcome: list[Any]) -> AnswerRaised:
+        try:
+            _, name, bases, said, frames, attributes = outcome
+            error = exception_class(clean(name, 80), bases, self._contract)()
+            error.said = clean(said)
+            error.frames = [[int(f[0]), clean(f[1]), clean(f[2])] for f in frames]
+            for key, value in attributes.items():
+                if key.isidentifier() and not hasattr(error, key):
+                    setattr(error, key, self._decode(value))
+            return error
+        except (AttributeError, LookupError, TypeError, ValueError):
+            raise self._broken() from None
+
+    def _outcome_of(
+        self, outcome: list[Any], method: RemoteMethod | None
+    ) -> BaseException:
+        """Return what a check sees of an exception: some are no result at all."""
+        error, bases = self._exception(outcome), set(outcome[2])
+        if "NotImplementedError" in bases:
+            return NotDone(f"{method.qualified if method else 'it'} is still to do")
+        if "MemoryError" in bases:
+            limit = self._zygote.limits.memory_mib
+            message = f"Your code needed more memory than it may have ({limit} MiB)."
+            return self._stop(Verdict.MEMORY, message)
+        if bases & {"SystemExit", "KeyboardInterrupt"}:
+            words = (
+                f"Your code raised {error.type_name} in place of returning an answer."
+            )
+            return self._stop(Verdict.EXIT, words)
+        if "Exception" not in bases:
+            words = f"Your code raised {error}, which is no Exception."
+            return self._stop(Verdict.ERROR, words)
+        if not error.frames and method is not None:
+            return self._uncallable(error, method)
+        return error
+
+    def _stop(self, verdict: Verdict, message: str) -> AnswerStopped:
+        assert self._worker is not None
+        return self._worker.stop(verdict, message)
+
+    def _uncallable(self, error: AnswerRaised, method: RemoteMethod) -> BaseException:
+        """Explain an exception raised before any line of the answer ran."""
+        if "has no attribute" in error.said or error.type_name == "KeyError":
+            return NotDone(f"your file has no {method.qualified}")
+        signature = self._contract.signature(method.owner_name, method.name)
+        error.said = f"{error.said} (the stub says: {signature})"
+        return error
+
+    # The story so far
+
+    def _number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def _name(self, base: str) -> str:
+        self._names[base] = count = self._names.get(base, 0) + 1
+        return base if count == 1 else f"{base}_{count}"
+
+    def _note(self, text: Callable[[int], str]) -> None:
+        self.events.append(Event(text, is_call=False))
+
+    def _note_played(
+        self, clock: RemoteClock, steps: Sequence[Step], results: list[Any]
+    ) -> None:
+        now = None
+        for place, step in enumerate(steps[: len(results) + 1]):
+            if step.at != now:
+                now = step.at
+                self._note(clock.line(now))
+            result = results[place] if place < len(results) else None
+            self.events.append(Event(step.method.line(step.args, {}), result))
+
+
+def _are_outcomes(outcomes: Any, asked: int) -> bool:
+    """Tell whether a reply has the form of outcomes: it may be forged."""
+    if type(outcomes) is not list or not 0 < len(outcomes) <= asked:
+        return False
+    sizes = {"ok": 2, "raised": 6, "played": 4}
+    for outcome in outcomes:
+        if type(outcome) is not list or len(outcome) != sizes.get(
+            str(outcome[:1])[2:-2]
+        ):
+            return False
+    return len(outcomes) == asked or outcomes[-1][0] == "raised"
+
+
+class RemoteObject:
+    """An object that lives in the worker, by number."""
+
+    def __init__(
+        self, candidate: Candidate, number: int, name: str, class_name: str
+    ) -> None:
+        self.candidate = candidate
+        self.number = number
+        self.name = name
+        self.class_name = class_name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class RemoteClock(RemoteObject):
+    """A clock that the answer reads and the check sets."""
+
+    def __init__(self, candidate: Candidate, number: int, name: str) -> None:
+        super().__init__(candidate, number, name, "Clock")
+
+    def set(self, now: int) -> None:
+        candidate = self.candidate
+        candidate._pending.append(["set", self.number, candidate._encode(now)])
+        candidate._note(self.line(now))
+
+    def line(self, now: int) -> Callable[[int], str]:
+        return lambda width: f"{self.name}.set({show(now, width)})"
+
+
+class RemoteInstance(RemoteObject):
+    """An instance of one of the answer's classes."""
+
+    def __getattr__(self, name: str) -> RemoteMethod:
+        if not self.candidate._contract.has(self.class_name, name):
+            raise AttributeError(f"the stub's {self.class_name} has no {name!r}")
+        return RemoteMethod(self.candidate, self, name)
+
+
+@dataclass(frozen=True)
+class RemoteMethod:
+    """A method of an object in the worker; call it, or name it in a `Step`."""
+
+    candidate: Candidate
+    owner: RemoteObject
+    name: str
+
+    @property
+    def owner_name(self) -> str:
+        return self.owner.class_name
+
+    @property
+    def qualified(self) -> str:
+        return f"{self.owner.class_name}.{self.name}".strip(".")
+
+    def line(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Callable[[int], str]:
+        called = f"{self.owner.name}.{self.name}"
+        return lambda width: f"{called}({arguments(args, kwargs, width)})"
+
+    def at(self, moment: int, *args: Any) -> Step:
+        """Return this call as a step of `Candidate.play`."""
+        return Step(moment, self, args)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        encode = self.candidate._encode
+        wire = {key: encode(value) for key, value in kwargs.items()}
+        operation = ["method", self.owner.number, self.name, encode(list(args)), wire]
+        event = Event(self.line(args, kwargs))
+        return self.candidate.ask(operation, event, self)
+
+
+@dataclass(frozen=True)
+class RemoteFunction:
+    """A function of the answer's module."""
+
+    candidate: Candidate
+    name: str
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        candidate = self.candidate
+        wire = {key: candidate._encode(value) for key, value in kwargs.items()}
+        operation = ["call", self.name, candidate._encode(list(args)), wire]
+        event = Event(lambda width: f"{self.name}({arguments(args, kwargs, width)})")
+        module = RemoteObject(candidate, 0, "", "")
+        return candidate.ask(
+            operation, event, RemoteMethod(candidate, module, self.name)
+        )
+
+
+@dataclass(frozen=True)
+class RemoteClass:
+    """A class of the answer's module; call it for an instance."""
+
+    candidate: Candidate
+    name: str
+
+    def __call__(self, *args: Any, **kwargs: Any) -> RemoteInstance:
+        candidate = self.candidate
+        variable = candidate._name(snake_case(self.name))
+        made = RemoteInstance(candidate, candidate._number(), variable, self.name)
+        wire = {key: candidate._encode(value) for key, value in kwargs.items()}
+        args_wire = candidate._encode(list(args))
+        operation = ["new", made.number, self.name, args_wire, wire]
+        making = f"{variable} = {self.name}"
+        event = Event(lambda width: f"{making}({arguments(args, kwargs, width)})")
+        candidate.ask(operation, event, RemoteMethod(candidate, made, "__init__"))
+        return made
+
+
+class RemoteIterator:
+    """An iterator of the answer, read one item at a time."""
+
+    def __init__(self, candidate: Candidate, number: int) -> None:
+        self._candidate = candidate
+        self._number = number
+        self._read = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        event = Event(lambda width: "next(iterator)")
+        operation = ["next", self._number, 1]
+        items, exhausted = self._candidate.ask(operation, event, None)
+        if exhausted and not items:
+            raise StopIteration
+        self._read += 1
+        if self._read > MAX_ITEMS:
+            raise LawBroken(self, f"at most {MAX_ITEMS:,} items from one iterator")
+        event.result = items[0]
+        return items[0]
+
+    def close(self) -> None:
+        self._candidate.ask(
+            ["close", self._number], Event(lambda width: "iterator.close()"), None
+        )
+
+
+_CLASSES: dict[tuple[str, type], type[AnswerRaised]] = {}
+_BUILTIN = {
+    kind.__name__: kind
+    for kind in (
+        *(ArithmeticError, AssertionError, AttributeError, EOFError, IndexError),
+        *(KeyError, LookupError, NameError, OSError, OverflowError, RecursionError),
+        *(RuntimeError, TimeoutError, TypeError, ValueError, ZeroDivisionError),
+    )
+}
+
+
+def exception_class(
+    name: str, bases: list[Any], contract: Contract
+) -> type[AnswerRaised]:
+    """Return the class for an answer's exception: one per name, so that they compare.
+
+    hypothesis tells failures apart by class, so a new class each time would never end.
+    """
+    known = {**_BUILTIN, **contract.exceptions}
+    base = next((known[b] for b in bases if b in known), Exception)
+    key = (name, base)
+    if key not in _CLASSES:
+        # AnswerRaised first: its __str__ is the one to use
+        _CLASSES[key] = type(name, (AnswerRaised, base), {"type_name": name})
+    return _CLASSES[key]
+
+
+def arguments(args: Sequence[Any], kwargs: dict[str, Any], width: int) -> str:
+    named = (f"{key}={show(arg, width)}" for key, arg in kwargs.items())
+    return ", ".join([*(show(arg, width) for arg in args), *named])
+
+
+def snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -1,0 +1,385 @@
+"""The trusted side of the sandbox: starts, asks, times and kills workers.
+
+Time is the answer's own: CPU seconds read from the kernel, and seconds asleep. A busy
+machine makes a call take longer, and changes no verdict.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from graders.results import Verdict
+from graders.sandbox.protocol import HEADER, Malformed
+
+HOME = Path(__file__).parent
+_TICK_S = 0.05
+_KEPT_OUTPUT = 1 << 16
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one worker may use. Times are the answer's own, see `Patience`."""
+
+    call_s: float = 1.0
+    load_s: float = 2.0
+    wall_s: float = 60.0
+    cpu_s: int = 60
+    memory_mib: int = 512
+    output_mib: int = 8
+    file_mib: int = 1
+    reply_mib: int = 64
+    open_files: int = 64
+
+    def for_worker(self) -> dict[str, int]:
+        """Return what the worker's own process enforces, as keyword arguments."""
+        names = ("memory_mib", "cpu_s", "file_mib", "open_files")
+        return {name: getattr(self, name) for name in names}
+
+
+class AnswerStopped(BaseException):
+    """The answer did not answer: too long, too large, gone, or nonsense.
+
+    A BaseException, so that neither a check nor hypothesis goes on with the next input.
+    """
+
+    def __init__(self, verdict: Verdict, message: str) -> None:
+        super().__init__(message)
+        self.verdict = verdict
+        self.message = message
+
+
+class SandboxFault(Exception):
+    """The sandbox itself does not work here; never the answer's fault."""
+
+
+@dataclass
+class Patience:
+    """How much longer an answer may take: own time in seconds, used and allowed."""
+
+    allowed_s: float
+    used_s: float = 0.0
+
+    @property
+    def left_s(self) -> float:
+        return self.allowed_s - self.used_s
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a worker ended."""
+
+    status: int
+    cpu_s: float
+    peak_kib: float
+
+
+@dataclass
+class Printed:
+    """What the answer printed: its size, and its beginning."""
+
+    size: int = 0
+    start: bytearray = field(default_factory=bytearray)
+
+    def add(self, data: bytes) -> None:
+        self.size += len(data)
+        self.start += data[: _KEPT_OUTPUT - len(self.start)]
+
+
+class Zygote:
+    """A confined process that forks workers on request."""
+
+    def __init__(self, limits: Limits = Limits(), hash_seed: int = 0) -> None:
+        self.limits = limits
+        self.folder = tempfile.mkdtemp(prefix="kata-")
+        self.control, theirs = socket.socketpair()
+        self.output, writable = os.pipe()
+        os.set_blocking(self.output, False)
+        self.process = self._start(theirs, writable, hash_seed)
+        theirs.close()
+        os.close(writable)
+        self._protection: list[str] | None = None
+        self.closed = False
+
+    def _start(
+        self, theirs: socket.socket, writable: int, hash_seed: int
+    ) -> subprocess.Popen[bytes]:
+        options = {
+            "control": theirs.fileno(),
+            "home": str(HOME),
+            "library": str(Path(msgspec.__file__).parents[1]),
+            "limits": self.limits.for_worker(),
+        }
+        bare = ["-s", "-S", "-P", "-X", "utf8", str(HOME / "zygote.py")]
+        return subprocess.Popen(
+            [os.path.realpath(sys.executable), *bare, json.dumps(options)],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=writable,
+            stderr=writable,
+            cwd=self.folder,
+            env={"PYTHONHASHSEED": str(hash_seed), "LC_ALL": "C.UTF-8"},
+            start_new_session=True,
+        )
+
+    @property
+    def protection(self) -> list[str]:
+        """What the zygote says is in force for its workers; waits until it is ready."""
+        if self._protection is None:
+            self._protection = json.loads(self._receive())
+        return self._protection
+
+    def fork(self) -> Worker:
+        """Return a fresh worker."""
+        assert self.protection is not None
+        ours, theirs = socket.socketpair()
+        socket.send_fds(self.control, [b"F"], [theirs.fileno()])
+        theirs.close()
+        return Worker(self, ours, json.loads(self._receive()))
+
+    def end(self, pid: int) -> Ending:
+        """Kill a worker and everything it started; return how it ended."""
+        self.control.send(b"W%d" % pid)
+        return Ending(*json.loads(self._receive()))
+
+    def preload(self, modules: str) -> list[str]:
+        """Import standard modules, so that no answer is charged for importing them."""
+        self.control.send(b"I" + modules.encode()[:60000])
+        imported: list[str] = json.loads(self._receive())
+        return imported
+
+    def _receive(self) -> bytes:
+        self.control.settimeout(self.limits.wall_s)
+        try:
+            data = self.control.recv(1 << 16)
+        except OSError as error:
+            raise SandboxFault(f"the sandbox does not reply: {error}") from None
+        if not data:
+            said = self.read_output().decode("utf-8", "replace").strip()
+            raise SandboxFault(f"the sandbox did not start: {said[-600:]}")
+        return data
+
+    def read_output(self) -> bytes:
+        """Return what was printed since the last time, at most one pipe full."""
+        try:
+            return os.read(self.output, 1 << 20)
+        except BlockingIOError:
+            return b""
+
+    def close(self) -> None:
+        """End the zygote and all its workers, and remove the folder they ran in."""
+        if self.closed:
+            return
+        self.closed = True
+        self.control.close()
+        try:
+            self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.output)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Worker:
+    """One process that runs the answer; ask it with `request`."""
+
+    def __init__(self, zygote: Zygote, channel: socket.socket, pid: int) -> None:
+        self.zygote = zygote
+        self.channel = channel
+        self.pid = pid
+        self.printed = Printed()
+        self.ending: Ending | None = None
+        self.stopped: AnswerStopped | None = None
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder().decode
+        self._poll = select.poll()
+        self._poll.register(channel, select.POLLIN)
+        self._poll.register(zygote.output, select.POLLIN)
+        channel.setblocking(False)
+
+    def request(self, operations: list[list[Any]], patience: Patience) -> Any:
+        """Send operations; return the decoded outcomes.
+
+        Raises AnswerStopped when no honest reply comes within `patience`.
+        """
+        try:
+            return self._decode(self.exchange(self._encode(operations), patience))
+        except (msgspec.DecodeError, RecursionError, Malformed):
+            raise self.broken_channel() from None
+
+    def exchange(self, payload: bytes, patience: Patience) -> bytes:
+        """Send one payload and return that of the reply, both as they travel."""
+        if self.stopped:
+            raise self.stopped
+        ticket = os.urandom(8)
+        clock = OwnTime(self.pid, patience, self.zygote.limits)
+        self._send(memoryview(HEADER.pack(len(payload), ticket) + payload), clock)
+        length, echoed = HEADER.unpack(self._receive(HEADER.size, clock))
+        if echoed != ticket:
+            raise self.broken_channel()
+        if length > self.zygote.limits.reply_mib << 20:
+            raise self.stop(Verdict.MEMORY, _TOO_LARGE.format(self.zygote.limits))
+        reply = self._receive(length, clock)
+        clock.stop()
+        return reply
+
+    def _send(self, frame: memoryview, clock: OwnTime) -> None:
+        while frame:
+            try:
+                frame = frame[self.channel.send(frame) :]
+            except BlockingIOError:
+                self._wait(clock, select.POLLOUT)
+            except OSError:
+                raise self.gone() from None
+
+    def _receive(self, size: int, clock: OwnTime) -> bytes:
+        parts = bytearray()
+        while len(parts) < size:
+            try:
+                data = self.channel.recv(min(size - len(parts), 1 << 20))
+            except BlockingIOError:
+                self._wait(clock, select.POLLIN)
+                continue
+            except OSError:
+                data = b""
+            if not data:
+                raise self.gone()
+            parts += data
+        return bytes(parts)
+
+    def _wait(self, clock: OwnTime, event: int) -> None:
+        """Wait until the channel is ready; stop the answer when patience is over."""
+        self._poll.modify(self.channel, event)
+        for descriptor, _ in self._poll.poll(_TICK_S * 1000):
+            if descriptor == self.zygote.output:
+                self._drain()
+        why = clock.overrun()
+        if why:
+            raise self.stop(Verdict.TIMEOUT, why)
+
+    def _drain(self) -> None:
+        self.printed.add(self.zygote.read_output())
+        if self.printed.size > self.zygote.limits.output_mib << 20:
+            limit = self.zygote.limits.output_mib
+            message = f"Your code printed more than {limit} MiB; it was stopped."
+            raise self.stop(Verdict.OUTPUT, message)
+
+    def broken_channel(self) -> AnswerStopped:
+        return self.stop(Verdict.ERROR, _BROKEN)
+
+    def stop(self, verdict: Verdict, message: str) -> AnswerStopped:
+        """Kill the worker; return the exception that says why."""
+        self.close()
+        self.stopped = AnswerStopped(verdict, message)
+        return self.stopped
+
+    def gone(self) -> AnswerStopped:
+        """Return the exception for a worker that closed its channel."""
+        ending = self.close()
+        return self.stop(*explain(ending, self.zygote.limits))
+
+    def cpu_ns(self) -> int:
+        """CPU time that the worker has used, from the kernel."""
+        return cpu_clock_ns(self.pid)
+
+    def close(self) -> Ending:
+        """End the worker now and return how it ended."""
+        if self.ending is None:
+            self._poll.unregister(self.channel)
+            self.channel.close()
+            self.ending = self.zygote.end(self.pid)
+            self.printed.add(self.zygote.read_output())
+        return self.ending
+
+
+class OwnTime:
+    """The time an answer has used since now: CPU seconds, and seconds asleep."""
+
+    def __init__(self, pid: int, patience: Patience, limits: Limits) -> None:
+        self.pid = pid
+        self.patience = patience
+        self.limits = limits
+        self.begun_s = self.seen_s = time.monotonic()
+        self.cpu_ns = cpu_clock_ns(pid)
+        self.used_s = 0.0
+
+    def overrun(self) -> str:
+        """Bring the account up to now; return why the answer must stop, or ""."""
+        self._account()
+        if self.used_s > self.patience.left_s:
+            return (
+                f"No answer within {self.patience.allowed_s:g} s: an endless loop, "
+                "a wait that nothing ends, or far too slow for this input."
+            )
+        if time.monotonic() - self.begun_s > self.limits.wall_s:
+            return f"No answer within {self.limits.wall_s:g} s of waiting."
+        return ""
+
+    def _account(self) -> None:
+        now_s, cpu_ns = time.monotonic(), cpu_clock_ns(self.pid)
+        passed_s, cpu_s = now_s - self.seen_s, (cpu_ns - self.cpu_ns) / 1e9
+        if cpu_s < passed_s / 50 and not is_running(self.pid):
+            cpu_s = passed_s
+        self.used_s += cpu_s
+        self.seen_s, self.cpu_ns = now_s, cpu_ns
+
+    def stop(self) -> None:
+        """Charge what this exchange took."""
+        cpu_s = (cpu_clock_ns(self.pid) - self.cpu_ns) / 1e9
+        self.patience.used_s += self.used_s + max(cpu_s, 0.0)
+
+
+def cpu_clock_ns(pid: int) -> int:
+    """Return the CPU time of another process in nanoseconds, its threads included."""
+    try:
+        return time.clock_gettime_ns((~pid << 3) | 2)
+    except OSError:  # gone, or a system without these clocks: wall time stands in
+        return time.monotonic_ns()
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process runs or waits for a processor, rather than sleeps."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+    return stat.rpartition(b")")[2].split()[0] == b"R"
+
+
+def explain(ending: Ending, limits: Limits) -> tuple[Verdict, str]:
+    """Return the verdict and the words for a worker that ended by itself."""
+    status = ending.status
+    if status >= 0 and os.WIFEXITED(status):
+        code = os.WEXITSTATUS(status)
+        return Verdict.EXIT, (
+            f"Your code ended the program (exit status {code}) in place of returning "
+            "an answer."
+        )
+    number = os.WTERMSIG(status) if status >= 0 else 0
+    if number == signal.SIGXCPU:
+        return Verdict.TIMEOUT, f"Your code used more than {limits.cpu_s} s of CPU."
+    if number == signal.SIGKILL:
+        return Verdict.EXIT, "Your code closed the grader's channel; it was stopped."
+    name = signal.Signals(number).name if number else "unknown"
+    return Verdict.EXIT, f"Your code crashed the Python interpreter ({name})."
+
+
+_TOO_LARGE = "Your code returned more than {0.reply_mib} MiB of data."
+_BROKEN = (
+    "Something that is no answer arrived on the grader's channel (did your code write "
+    "to a file descriptor that it did not open?)."
+)

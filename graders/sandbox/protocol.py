@@ -1,0 +1,171 @@
+"""The language between the grader and an answer's worker: frames and values.
+
+A frame is a 4-byte length, an 8-byte ticket and a MessagePack payload. The ticket
+of a reply is that of its question; anything else on the channel is a broken one.
+
+On the wire None, bool, float, str, bytes, 64-bit ints and lists stand for themselves;
+every other value is a map with one key, the tag that says what it is. Only the standard
+library and msgspec are needed here, because a bare interpreter loads this file too.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+HEADER = struct.Struct(">I8s")
+MAX_DEPTH = 200
+MAX_HASHED = 10_000
+"""Most members of a set or dict whose keys are not all str: colliding ints are slow."""
+
+_AS_THEY_ARE = frozenset({type(None), bool, float, str, bytes})
+_INT64 = range(-(1 << 63), 1 << 63)
+_CONTAINERS: dict[type, str] = {
+    list: "l",
+    tuple: "t",
+    dict: "d",
+    set: "s",
+    frozenset: "f",
+}
+Special = Callable[[Any, int], dict[str, Any] | None]
+
+
+class Unsendable(Exception):
+    """A value that has no form on the wire."""
+
+
+class Malformed(Exception):
+    """A payload that no honest worker sends."""
+
+
+def encode(value: Any, special: Special, depth: int = 0) -> Any:
+    """Return the wire form of `value`.
+
+    `special` is asked for the form of anything that is not exactly a built-in type;
+    None from it means: send the container that the value's class derives from.
+    """
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
+    if kind is int:
+        return value if value in _INT64 else {"i": hex(value)}
+    if depth > MAX_DEPTH:
+        raise Unsendable(f"a value nested deeper than {MAX_DEPTH} levels, or a cycle")
+    if kind is list:
+        return [encode(item, special, depth + 1) for item in value]
+    if kind in _CONTAINERS:
+        return _encode_container(value, kind, special, depth)
+    if isinstance(value, str):
+        return str.__str__(value)
+    plain = _encode_plain(value, kind) or special(value, depth)
+    if plain is not None:
+        return plain
+    base = next(base for base in _CONTAINERS if isinstance(value, base))
+    return _encode_container(value, base, special, depth)
+
+
+def _encode_plain(value: Any, kind: type) -> dict[str, Any] | None:
+    if kind is Decimal:
+        return {"D": str(value)}
+    if kind is Fraction:
+        return {"F": [hex(value.numerator), hex(value.denominator)]}
+    if kind is date:
+        return {"date": value.isoformat()}
+    if kind is time and value.tzinfo is None:
+        return {"time": value.isoformat()}
+    if kind is timedelta:
+        return {"td": [value.days, value.seconds, value.microseconds]}
+    if kind is datetime:
+        return {"dt": _datetime_parts(value)}
+    return None
+
+
+def _datetime_parts(value: datetime) -> list[Any]:
+    naive = value.replace(tzinfo=None).isoformat()
+    if value.tzinfo is None:
+        return [naive, value.fold, None, None]
+    offset = value.utcoffset() or timedelta()
+    key = getattr(value.tzinfo, "key", None)
+    return [naive, value.fold, offset // timedelta(microseconds=1), key]
+
+
+def _encode_container(
+    value: Any, base: type, special: Special, depth: int
+) -> dict[str, Any]:
+    tag = _CONTAINERS[base]
+    if base is dict:
+        return {
+            tag: [
+                [encode(key, special, depth + 1), encode(item, special, depth + 1)]
+                for key, item in dict.items(value)
+            ]
+        }
+    # The base's own __iter__: a subclass cannot lie about its members.
+    members = base.__iter__(value)  # type: ignore[attr-defined]
+    return {tag: [encode(item, special, depth + 1) for item in members]}
+
+
+def decode(value: Any, special: Callable[[str, Any], Any]) -> Any:
+    """Return the value of a wire form; `special` reads the tags that are not ours.
+
+    Raises Malformed for anything that `encode` cannot have written.
+    """
+    kind = type(value)
+    if kind is list:
+        return [decode(item, special) for item in value]
+    if kind is not dict:
+        return value
+    if len(value) != 1:
+        raise Malformed("a map that is no tagged value")
+    ((tag, body),) = value.items()
+    try:
+        reader = _READERS.get(tag)
+        return reader(body, special) if reader else special(tag, body)
+    except Malformed:
+        raise
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise Malformed(f"tag {tag!r:.20}: {error!s:.80}") from None
+
+
+def _read_members(body: Any, special: Callable[[str, Any], Any]) -> list[Any]:
+    members = [decode(item, special) for item in body]
+    if len(members) > MAX_HASHED and not all(type(item) is str for item in members):
+        raise Malformed(f"a collection of {len(members)} members")
+    return members
+
+
+def _read_dict(body: Any, special: Callable[[str, Any], Any]) -> dict[Any, Any]:
+    keys = _read_members([key for key, _ in body], special)
+    return dict(zip(keys, (decode(item, special) for _, item in body), strict=True))
+
+
+def _read_datetime(body: Any) -> datetime:
+    text, fold, offset_us, key = body
+    value = datetime.fromisoformat(text).replace(fold=int(fold))
+    if offset_us is None:
+        return value
+    if key is not None:
+        from zoneinfo import ZoneInfo
+
+        return value.replace(tzinfo=ZoneInfo(key))
+    return value.replace(tzinfo=timezone(timedelta(microseconds=offset_us)))
+
+
+_READERS: dict[Any, Callable[[Any, Callable[[str, Any], Any]], Any]] = {
+    "i": lambda body, _: int(body, 16),
+    "l": lambda body, special: [decode(item, special) for item in body],
+    "t": lambda body, special: tuple([decode(item, special) for item in body]),
+    "d": _read_dict,
+    "s": lambda body, special: set(_read_members(body, special)),
+    "f": lambda body, special: frozenset(_read_members(body, special)),
+    "D": lambda body, _: Decimal(body),
+    "F": lambda body, _: Fraction(int(body[0], 16), int(body[1], 16)),
+    "date": lambda body, _: date.fromisoformat(body),
+    "time": lambda body, _: time.fromisoformat(body),
+    "td": lambda body, _: timedelta(*body),
+    "dt": lambda body, _: _read_datetime(body),
+}

@@ -1,0 +1,393 @@
+"""Runs the answer. Forked by the zygote; nothing that happens here is trusted.
+
+A request is a list of operations; the reply is the list of their outcomes, up to the
+first that did not succeed. Outcomes are `["ok", value]`, `["raised", ...]` and
+`["played", ...]`. Needs only the standard library, msgspec and `protocol`.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import linecache
+import marshal
+import os
+import random
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+from protocol import HEADER, Unsendable, decode, encode  # type: ignore[import-not-found]
+
+MODULE = "answer"
+_MAX_TEXT = 2000
+_MAX_FRAMES = 5
+
+
+class Clock:
+    """The clock that a check sets and the answer reads by calling it."""
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+
+class Script:
+    """A callable whose results were written down beforehand, the last one repeating."""
+
+    def __init__(self, steps: list[tuple[str, Any]]) -> None:
+        self.steps = steps
+        self.calls = 0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        kind, value = self.steps[min(self.calls, len(self.steps) - 1)]
+        self.calls += 1
+        if kind == "raise":
+            raise value
+        return value
+
+
+class Channel:
+    """Frames over a socket, by file descriptor."""
+
+    def __init__(self, fd: int, encoder: Any, decoder: Any) -> None:
+        self.fd = fd
+        self._encode = encoder.encode
+        self._decode = decoder.decode
+        # Bound now: an answer that patches os must not break an honest reply.
+        self._read, self._write, self._exit = os.read, os.write, os._exit
+
+    def receive(self) -> tuple[bytes, Any]:
+        length, ticket = HEADER.unpack(self._exactly(HEADER.size))
+        return ticket, self._decode(self._exactly(length))
+
+    def send(self, ticket: bytes, reply: Any) -> None:
+        payload = self._encode(reply)
+        frame = memoryview(HEADER.pack(len(payload), ticket) + payload)
+        while frame:
+            frame = frame[self._write(self.fd, frame) :]
+
+    def _exactly(self, size: int) -> bytes:
+        data = self._read(self.fd, size)
+        while len(data) < size:
+            more = self._read(self.fd, min(size - len(data), 1 << 20))
+            if not more:
+                self._exit(0)
+            data += more
+        return data
+
+
+class Worker:
+    """The answer's module, its objects by number, and the operations on them."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.namespace: dict[str, Any] = {}
+        self.objects: dict[int, Any] = {}
+        self.record_fields: dict[str, list[str]] = {}
+        self.handles = 0
+        self.filename = ""
+        self.operations: dict[str, Callable[..., Any]] = {
+            "compile": self.compile,
+            "load": self.load,
+            "clock": self.make_clock,
+            "set": self.set_clock,
+            "script": self.make_script,
+            "new": self.new,
+            "call": self.call,
+            "method": self.method,
+            "play": self.play,
+            "next": self.next,
+            "close": self.close,
+            "settle": self.settle,
+            "attempt": self.attempt,
+        }
+
+    def serve(self) -> None:
+        """Answer requests until the other side closes the channel."""
+        while True:
+            ticket, operations = self.channel.receive()
+            outcomes = []
+            for operation in operations:
+                outcomes.append(self.outcome(operation))
+                if outcomes[-1][0] == "raised":
+                    break
+            self.channel.send(ticket, outcomes)
+
+    def outcome(self, operation: list[Any]) -> list[Any]:
+        try:
+            result = self.operations[operation[0]](*operation[1:])
+            return result if type(result) is Played else ["ok", self.encode(result)]
+        except Unsendable as error:
+            return ["ok", {"x": [str(error), ""]}]
+        except BaseException as error:  # the answer may raise anything at all
+            return self.raised(error)
+
+    # Loading
+
+    def compile(self, source: str, filename: str) -> bytes:
+        return marshal.dumps(compile(source, filename, "exec", dont_inherit=True))
+
+    def load(
+        self,
+        code: bytes,
+        source: str,
+        filename: str,
+        record_fields: dict[str, list[str]],
+    ) -> list[str]:
+        """Run the answer; return its public names and the modules it imported."""
+        before = set(sys.modules)
+        module = types.ModuleType(MODULE)
+        module.__file__ = self.filename = filename
+        sys.modules[MODULE] = module
+        linecache.cache[filename] = (
+            len(source),
+            None,
+            source.splitlines(True),
+            filename,
+        )
+        random.seed(0)
+        self.record_fields = record_fields
+        self.namespace = module.__dict__
+        exec(marshal.loads(code), self.namespace)
+        return [
+            " ".join(sorted(str(name) for name in self.namespace)),
+            " ".join(sorted(set(sys.modules) - before - {MODULE})),
+        ]
+
+    # Objects that live here
+
+    def make_clock(self, number: int, now: Any) -> None:
+        self.objects[number] = Clock(self.decode(now))
+
+    def set_clock(self, number: int, now: Any) -> None:
+        self.objects[number].now = self.decode(now)
+
+    def make_script(self, number: int, steps: list[list[Any]]) -> None:
+        self.objects[number] = Script([(kind, self.decode(v)) for kind, v in steps])
+
+    # Calling the answer
+
+    def new(self, number: int, name: str, args: list[Any], kwargs: Any) -> None:
+        make = self.namespace[name]
+        self.objects[number] = make(*self.decode(args), **self.keywords(kwargs))
+
+    def call(self, name: str, args: list[Any], kwargs: Any) -> Any:
+        return self.namespace[name](*self.decode(args), **self.keywords(kwargs))
+
+    def method(self, number: int, name: str, args: list[Any], kwargs: Any) -> Any:
+        bound = getattr(self.objects[number], name)
+        return bound(*self.decode(args), **self.keywords(kwargs))
+
+    def keywords(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        return {name: self.decode(value) for name, value in kwargs.items()}
+
+    def play(
+        self,
+        clock: int,
+        methods: list[list[Any]],
+        times: list[Any],
+        which: list[int],
+        calls: list[list[Any]],
+    ) -> Played:
+        """Make many calls; each sets the clock first. Stops at the first exception."""
+        now = self.objects[clock]
+        bound = [getattr(self.objects[number], name) for number, name in methods]
+        results: list[Any] = []
+        failure = None
+        moments, rows = self.decode(times), self.decode(calls)
+        try:
+            for moment, index, row in zip(moments, which, rows, strict=True):
+                now.now = moment
+                results.append(bound[index](*row))
+        except BaseException as error:
+            failure = self.raised(error)
+        return Played(["played", *self.columns(results), failure])
+
+    def columns(self, results: list[Any]) -> list[Any]:
+        """Return [record name, columns] for results of one record, else [None, list]."""
+        kinds = set(map(type, results))
+        if len(kinds) == 1:
+            name = self.record_name(kinds.pop())
+            if name is not None:
+                return [
+                    name,
+                    [self.column(f, results) for f in self.record_fields[name]],
+                ]
+        return [None, [self.encode_or_foreign(result) for result in results]]
+
+    def column(self, field: str, results: list[Any]) -> list[Any]:
+        values = [getattr(result, field) for result in results]
+        if set(map(type, values)) <= {bool, type(None)}:
+            return values
+        return [self.encode_or_foreign(value) for value in values]
+
+    def next(self, number: int, count: int) -> list[Any]:
+        """Return up to `count` items of an iterator and whether it is exhausted."""
+        items: list[Any] = []
+        for _ in range(count):
+            try:
+                items.append(next(self.objects[number]))
+            except StopIteration:
+                return [items, True]
+        return [items, False]
+
+    def close(self, number: int) -> None:
+        self.objects[number].close()
+
+    def settle(self) -> None:
+        """Leave the garbage collector out of what is timed next."""
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+
+    def attempt(self, act: str, target: str) -> list[str]:
+        """Try one forbidden act, for the self-test; return what came of it."""
+        try:
+            _ATTEMPTS[act](target)
+        except OSError as error:
+            return ["refused", str(error.errno)]
+        return ["done", ""]
+
+    # Values
+
+    def decode(self, value: Any) -> Any:
+        return decode(value, self.read_special)
+
+    def read_special(self, tag: str, body: Any) -> Any:
+        if tag == "h":
+            return self.objects[body]
+        if tag == "r":
+            name, fields = body
+            return self.namespace[name](**self.keywords(fields))
+        if tag == "e":
+            name, message = body
+            kind = self.namespace.get(name) or getattr(
+                importlib.import_module("builtins"), name
+            )
+            return kind(message)
+        raise ValueError(f"unknown tag {tag}")
+
+    def encode(self, value: Any) -> Any:
+        return encode(value, self.special)
+
+    def encode_or_foreign(self, value: Any) -> Any:
+        try:
+            return encode(value, self.special)
+        except Unsendable as error:
+            return {"x": [str(error), ""]}
+
+    def special(self, value: Any, depth: int) -> dict[str, Any] | None:
+        kind = type(value)
+        name = self.record_name(kind)
+        if name is not None:
+            return {"r": [name, self.fields(value, name, depth)]}
+        for number, known in self.objects.items():
+            if known is value:
+                return {"h": number}
+        if issubclass(kind, (list, tuple, dict, set, frozenset)):
+            return None
+        if hasattr(kind, "__next__"):
+            return {"it": [self.keep(value), kind.__name__[:80]]}
+        return {"x": [kind.__name__[:80], text_of(value, repr)[:200]]}
+
+    def fields(self, value: Any, name: str, depth: int) -> list[Any]:
+        return [
+            encode(getattr(value, field), self.special, depth + 1)
+            for field in self.record_fields[name]
+        ]
+
+    def record_name(self, kind: type) -> str | None:
+        """Return which of the stub's records `kind` is, by the answer's own class."""
+        for name in self.record_fields:
+            record = self.namespace.get(name)
+            if isinstance(record, type) and issubclass(kind, record):
+                return name
+        return None
+
+    def keep(self, value: Any) -> int:
+        self.handles -= 1
+        self.objects[self.handles] = value
+        return self.handles
+
+    # Exceptions
+
+    def raised(self, error: BaseException) -> list[Any]:
+        kind = type(error)
+        return [
+            "raised",
+            kind.__name__[:80],
+            [base.__name__[:80] for base in kind.__mro__[:16]],
+            text_of(error, str),
+            self.frames(error),
+            self.attributes(error),
+        ]
+
+    def frames(self, error: BaseException) -> list[list[Any]]:
+        """Return [line, function] of the answer's own frames, the innermost last."""
+        frames: list[list[Any]] = []
+        if isinstance(error, SyntaxError) and error.filename == self.filename:
+            return [[error.lineno or 0, "", (error.text or "").strip()[:200]]]
+        trace = error.__traceback__
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            if code.co_filename == self.filename:
+                line = linecache.getline(self.filename, trace.tb_lineno).strip()[:200]
+                frames = [*frames, [trace.tb_lineno, code.co_name[:80], line]]
+                frames = frames[-_MAX_FRAMES:]
+            trace = trace.tb_next
+        return frames
+
+    def attributes(self, error: BaseException) -> dict[str, Any]:
+        """Return what the exception carries beside its message, as far as it travels."""
+        found = list(vars(error).items())[:8] if hasattr(error, "__dict__") else []
+        return {str(k)[:80]: self.encode_or_foreign(v) for k, v in found}
+
+
+class Played(list[Any]):
+    """An outcome that is complete already."""
+
+
+def text_of(value: Any, form: Callable[[Any], str]) -> str:
+    """Return `form(value)`, whatever the value's own methods do."""
+    try:
+        text = form(value)
+        return text[:_MAX_TEXT].encode("utf-8", "backslashreplace").decode()
+    except BaseException as error:
+        return f"<{form.__name__}() raised {type(error).__name__[:80]}>"
+
+
+def _open(path: str) -> None:
+    os.close(os.open(path, os.O_RDONLY))
+
+
+def _write(path: str) -> None:
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+
+
+def _socket(_: str) -> None:
+    import socket
+
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
+
+
+def _fork(_: str) -> None:
+    if os.fork() == 0:
+        os._exit(0)
+    os.wait()
+
+
+_ATTEMPTS: dict[str, Callable[[str], None]] = {
+    "read": _open,
+    "write": _write,
+    "network": _socket,
+    "fork": _fork,
+    "signal": lambda pid: os.kill(int(pid), 0),
+}
+
+
+def main(fd: int, encoder: Any, decoder: Any) -> None:
+    Worker(Channel(fd, encoder, decoder)).serve()
