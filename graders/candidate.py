@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from graders.contract import Contract
@@ -36,6 +36,10 @@ class LawBroken(Exception):
 class WrongType(LawBroken):
     """A result that is not of the type that the stub promises."""
 
+    def __init__(self, got: Any, problem: str) -> None:
+        super().__init__(got, problem.rpartition("expected ")[2])
+        self.args = (problem,)
+
 
 class AnswerRaised(Exception):
     """An exception that the answer raised. Real ones are also of the builtin class."""
@@ -43,6 +47,11 @@ class AnswerRaised(Exception):
     type_name = "Exception"
     said = ""
     frames: list[list[Any]]
+    expected = "no exception"
+
+    @property
+    def got(self) -> AnswerRaised:
+        return self
 
     def __str__(self) -> str:
         return f"{self.type_name}: {self.said}" if self.said else self.type_name
@@ -64,6 +73,9 @@ class Answer:
     filename: str = "stub.py"
     code: bytes = b""
 
+    def load_operation(self, contract: Contract) -> list[Any]:
+        return ["load", self.code, self.source, self.filename, contract.record_fields]
+
 
 @dataclass(slots=True)
 class Event:
@@ -76,12 +88,13 @@ class Event:
     is_call: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass
 class Failure:
     """A failing example: what went wrong, and the story up to there."""
 
     error: AnswerRaised | LawBroken
     events: list[Event]
+    printed: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,51 +115,81 @@ class Candidate:
         self._contract = contract
         self._answer = answer
         self._zygote = zygote
-        self._patience = patience
+        self.patience = patience
         self._worker: Worker | None = None
         self._pending: list[list[Any]] = []
         self._numbers = 0
         self._names: dict[str, int] = {}
         self._tries_left = MAX_SHRINKS
+        self._shares_process = True
         self.events: list[Event] = []
         self.failure: Failure | None = None
         self.called: set[str] = set()
-        self.printed = b""
+        """Names of the answer's classes and functions that the check has used."""
 
     # For whoever runs the check
 
-    @contextmanager
-    def one_example(self) -> Iterator[None]:
-        """Run one example of a check in a process of its own; note if it fails."""
+    def example(self, run: Callable[[], None]) -> None:
+        """Run one example of a check; note it if it fails.
+
+        Examples share a process, which is ten times faster than one for each. What
+        fails in it is believed only if it also fails in a fresh one; an answer that
+        keeps something between examples gets a fresh process for each from then on.
+        """
         if self._tries_left <= 0:
             raise SmallestFound
-        self._fresh()
+        self._tries_left -= self.failure is not None
+        if self._worker is not None:
+            with suppress(AnswerRaised, LawBroken, AnswerStopped, NotDone):
+                self._tell_anew(["reset"])
+                return run()
+            self.close()
+            self._shares_process = False
+        self._in_fresh_process(run)
+
+    def _in_fresh_process(self, run: Callable[[], None]) -> None:
+        self._tell_anew(self._answer.load_operation(self._contract))
         try:
-            yield
+            run()
         except (AnswerRaised, LawBroken) as error:
-            self._note_failure(error)
+            self._note_failure(error, self.close())
+            self._shares_process = True
             raise
-        finally:
+        if not self._shares_process:
             self.close()
 
-    def _note_failure(self, error: AnswerRaised | LawBroken) -> None:
-        events = self.events[: self.event_of(getattr(error, "got", None)) + 1]
+    def _note_failure(self, error: AnswerRaised | LawBroken, printed: str) -> None:
+        events = self.events[: self.event_of(error.got) + 1]
         if self.failure is None or len(events) <= len(self.failure.events):
-            self.failure = Failure(error, events)
+            self.failure = Failure(error, events, printed)
 
-    def _fresh(self) -> None:
-        if self.failure is not None:
-            self._tries_left -= 1
+    def _tell_anew(self, beginning: list[Any]) -> None:
         self._numbers, self._names, self.events = 0, {}, []
-        answer = self._answer
-        fields = self._contract.record_fields
-        self._pending = [["load", answer.code, answer.source, answer.filename, fields]]
+        self._pending = [beginning]
 
-    def close(self) -> None:
-        if self._worker is not None:
-            self._worker.close()
-            self.printed = bytes(self._worker.printed.start) or self.printed
-            self._worker = None
+    def close(self) -> str:
+        """End the worker, if there is one; return the beginning of what it printed."""
+        if self._worker is None:
+            return ""
+        self._worker.close()
+        printed = self._worker.printed.start.decode("utf-8", "backslashreplace")
+        self._worker = None
+        return clean(printed)
+
+    def first_load(self) -> tuple[Answer, str]:
+        """Compile and import the answer; return it compiled, and what it imported."""
+        limit_s = self._zygote.limits.load_s
+        source = ["compile", self._answer.source, self._answer.filename]
+        code = self._result(self._ask(source, limit_s))
+        compiled = replace(self._answer, code=code)
+        load = compiled.load_operation(self._contract)
+        imported = self._result(self._ask(load, limit_s))
+        return compiled, str(imported)
+
+    def _result(self, outcome: list[Any]) -> Any:
+        if outcome[0] == "raised":
+            raise self._outcome_of(outcome, None)
+        return outcome[1]
 
     def event_of(self, value: Any) -> int:
         """Return the place of the latest call that gave this very value."""
@@ -218,15 +261,19 @@ class Candidate:
 
     # Asking the worker
 
-    def _ask(self, operation: list[Any]) -> list[Any]:
+    def _ask(self, operation: list[Any], limit_s: float | None = None) -> list[Any]:
         """Send what is pending and then the operation; return its outcome."""
         operations, self._pending = [*self._pending, operation], []
         if self._worker is None:
             self._worker = self._zygote.fork()
-        limit = self._zygote.limits.call_s
-        patience = Patience(min(limit, max(self._patience.left_s, 0.0)))
+        if self.patience.left_s <= 0:
+            message = (
+                f"Far too slow: more than {self.patience.allowed_s:g} s for this law."
+            )
+            raise self._worker.stop(Verdict.TIMEOUT, message)
+        patience = Patience(limit_s or self._zygote.limits.call_s)
         outcomes = self._worker.request(operations, patience)
-        self._patience.used_s += patience.used_s
+        self.patience.used_s += patience.used_s
         if not _are_outcomes(outcomes, len(operations)):
             raise self._worker.broken_channel()
         outcome: list[Any] = outcomes[-1]
@@ -237,6 +284,8 @@ class Candidate:
     ) -> Any:
         """Make one call of the answer; return its result, of the promised type."""
         self.events.append(event)
+        if method is not None:
+            self.called.add(method.owner_name or method.name)
         try:
             outcome = self._ask(operation)
         except AnswerStopped as stopped:
@@ -251,12 +300,9 @@ class Candidate:
         return event.result
 
     def _check_type(self, method: RemoteMethod, result: Any) -> None:
-        self.called.add(method.qualified)
         wrong = self._contract.problem(method.owner_name, method.name)(result)
         if wrong:
-            promised = self._contract.signature(method.owner_name, method.name)
-            expected = promised.rpartition("-> ")[2]
-            raise WrongType(result, expected, f"{method.name}() gave what {wrong}")
+            raise WrongType(result, f"{method.name}() returned {wrong}")
 
     # Values on the wire
 

@@ -18,7 +18,7 @@ from typing import Any, get_args, get_origin
 from graders.showing import show
 
 Problem = Callable[[Any], str]
-"""Says what is wrong with a value, e.g. "is 1 (int), expected bool"; "" if nothing."""
+"""Says what is wrong with a value, e.g. "1 (int), expected bool"; "" if nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,9 +109,9 @@ def _exactly(kind: Any) -> Problem:
 
 def mismatch(value: Any, expected: str) -> str:
     if value is None:
-        return f"is None, expected {expected}"
+        return f"None, expected {expected}"
     kind = getattr(value, "type_name", type(value).__name__)
-    return f"is {show(value, 60)} ({kind}), expected {expected}"
+    return f"{show(value, 60)} ({kind}), expected {expected}"
 
 
 def _record(kind: type) -> Problem:
@@ -124,7 +124,7 @@ def _record(kind: type) -> Problem:
         for name, part in parts:
             wrong = part(getattr(value, name))
             if wrong:
-                return f"has a field {name} that {wrong}"
+                return f"a {kind.__name__} whose {name} is {wrong}"
         return ""
 
     return find
@@ -146,9 +146,13 @@ def _members(container: type, hints: tuple[Any, ...]) -> Problem:
     def find(value: Any) -> str:
         if type(value) is not container:
             return mismatch(value, container.__name__)
-        return next((f"has a member that {w}" for w in map(part, value) if w), "")
+        return _first(f"a {container.__name__} with ", map(part, value))
 
     return find
+
+
+def _first(where: str, problems: Iterable[str]) -> str:
+    return next((where + problem for problem in problems if problem), "")
 
 
 def _tuple(container: type, hints: tuple[Any, ...]) -> Problem:
@@ -160,19 +164,19 @@ def _tuple(container: type, hints: tuple[Any, ...]) -> Problem:
         if type(value) is not tuple or (hints and len(value) != len(parts)):
             return mismatch(value, f"tuple of {len(parts)}" if hints else "tuple")
         wrong = (part(item) for part, item in zip(parts, value, strict=False))
-        return next((f"has a member that {w}" for w in wrong if w), "")
+        return _first("a tuple with ", wrong)
 
     return find
 
 
 def _dict(container: type, hints: tuple[Any, ...]) -> Problem:
-    keys, values = map(problem_finder, hints or (Any, Any))
+    keys, values = (problem_finder(hint) for hint in hints or (Any, Any))
 
     def find(value: Any) -> str:
         if type(value) is not dict:
             return mismatch(value, "dict")
         wrong = (keys(key) or values(item) for key, item in value.items())
-        return next((f"has an entry that {w}" for w in wrong if w), "")
+        return _first("a dict with ", wrong)
 
     return find
 

@@ -16,6 +16,7 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from graders.candidate import AnswerRaised, Candidate, LawBroken
@@ -34,22 +35,24 @@ class Law:
     category: Category
     examples: int
     """How many inputs hypothesis tries at the normal depth."""
+    measures: tuple[str, ...]
+    """For performance: the stub's classes and functions whose speed it is about."""
 
 
 def check(
-    *, level: int, category: str, examples: int = 40
+    *, level: int, category: str, examples: int = 40, measures: tuple[str, ...] = ()
 ) -> Callable[[Function], Function]:
     """Declare a hidden check; goes below `@given`, directly above the function."""
-    law = Law(level, Category(category), examples)
+    law = Law(level, Category(category), examples, measures)
 
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
         def run_one_example(*args: Any, **kwargs: Any) -> None:
             examining = kwargs.get("candidate")
             if examining is None:
-                return function(*args, **kwargs)
-            with examining.one_example():
                 function(*args, **kwargs)
+                return
+            examining.example(partial(function, *args, **kwargs))
 
         run_one_example.law = law  # type: ignore[attr-defined]
         return run_one_example  # type: ignore[return-value]

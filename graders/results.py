@@ -50,6 +50,8 @@ class Counterexample:
     """What the law asks for, in words or as source text."""
     where: str = ""
     """The answer's own line at fault, e.g. ``stub.py:42 in check``."""
+    printed: str = ""
+    """The beginning of what the answer printed meanwhile."""
     file: str = ""
     """The runnable file that was written from it, relative to the project."""
 

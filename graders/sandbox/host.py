@@ -6,6 +6,7 @@ machine makes a call take longer, and changes no verdict.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -26,7 +27,10 @@ from graders.results import Verdict
 from graders.sandbox.protocol import HEADER, Malformed
 
 HOME = Path(__file__).parent
-_TICK_S = 0.05
+_TICK_MS = 50
+_CHUNK = 1 << 13
+_LARGE_CHUNK = 1 << 18
+_SHORT_S = 0.005
 _KEPT_OUTPUT = 1 << 16
 
 
@@ -204,6 +208,10 @@ class Worker:
         self.printed = Printed()
         self.ending: Ending | None = None
         self.stopped: AnswerStopped | None = None
+        self.delay_s = 0.0
+        """How long it had waited for a processor when this was last looked at."""
+        self._descriptor = channel.fileno()
+        self._event = select.POLLIN
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder().decode
         self._poll = select.poll()
@@ -226,47 +234,60 @@ class Worker:
         if self.stopped:
             raise self.stopped
         ticket = os.urandom(8)
-        clock = OwnTime(self.pid, patience, self.zygote.limits)
-        self._send(memoryview(HEADER.pack(len(payload), ticket) + payload), clock)
-        length, echoed = HEADER.unpack(self._receive(HEADER.size, clock))
+        clock = OwnTime(self, patience)
+        self._send(HEADER.pack(len(payload), ticket) + payload, clock)
+        reply = self._receive(bytearray(), HEADER.size, clock)
+        length, echoed = HEADER.unpack_from(reply)
         if echoed != ticket:
             raise self.broken_channel()
         if length > self.zygote.limits.reply_mib << 20:
             raise self.stop(Verdict.MEMORY, _TOO_LARGE.format(self.zygote.limits))
-        reply = self._receive(length, clock)
+        reply = self._receive(reply, HEADER.size + length, clock)
+        if len(reply) != HEADER.size + length:
+            raise self.broken_channel()
         clock.stop()
-        return reply
+        return bytes(memoryview(reply)[HEADER.size :])
 
-    def _send(self, frame: memoryview, clock: OwnTime) -> None:
-        while frame:
-            try:
-                frame = frame[self.channel.send(frame) :]
-            except BlockingIOError:
-                self._wait(clock, select.POLLOUT)
-            except OSError:
-                raise self.gone() from None
+    def _send(self, frame: bytes, clock: OwnTime) -> None:
+        sent = self._send_some(frame, clock)
+        while sent < len(frame):
+            sent += self._send_some(memoryview(frame)[sent:], clock)
 
-    def _receive(self, size: int, clock: OwnTime) -> bytes:
-        parts = bytearray()
-        while len(parts) < size:
+    def _send_some(self, part: bytes | memoryview, clock: OwnTime) -> int:
+        try:
+            return self.channel.send(part)
+        except BlockingIOError:
+            self._wait(clock, select.POLLOUT)
+            return 0
+        except OSError:
+            raise self.gone() from None
+
+    def _receive(self, received: bytearray, size: int, clock: OwnTime) -> bytearray:
+        """Read on until at least `size` bytes have come."""
+        chunk = _CHUNK
+        while len(received) < size:
+            self._wait(clock, select.POLLIN)
             try:
-                data = self.channel.recv(min(size - len(parts), 1 << 20))
+                data = self.channel.recv(chunk)
             except BlockingIOError:
-                self._wait(clock, select.POLLIN)
                 continue
             except OSError:
                 data = b""
             if not data:
                 raise self.gone()
-            parts += data
-        return bytes(parts)
+            received += data
+            chunk = _LARGE_CHUNK
+        return received
 
     def _wait(self, clock: OwnTime, event: int) -> None:
         """Wait until the channel is ready; stop the answer when patience is over."""
-        self._poll.modify(self.channel, event)
-        for descriptor, _ in self._poll.poll(_TICK_S * 1000):
-            if descriptor == self.zygote.output:
-                self._drain()
+        if event != self._event:
+            self._event = event
+            self._poll.modify(self.channel, event)
+        ready = self._poll.poll(_TICK_MS)
+        if len(ready) == 1 and ready[0][0] == self._descriptor:
+            return
+        self._drain()
         why = clock.overrun()
         if why:
             raise self.stop(Verdict.TIMEOUT, why)
@@ -307,40 +328,44 @@ class Worker:
 
 
 class OwnTime:
-    """The time an answer has used since now: CPU seconds, and seconds asleep."""
+    """The time an answer uses from now on: CPU seconds, and seconds asleep.
 
-    def __init__(self, pid: int, patience: Patience, limits: Limits) -> None:
-        self.pid = pid
+    Waiting for a processor is not the answer's doing, and is not counted.
+    """
+
+    def __init__(self, worker: Worker, patience: Patience) -> None:
+        self.worker = worker
         self.patience = patience
-        self.limits = limits
-        self.begun_s = self.seen_s = time.monotonic()
-        self.cpu_ns = cpu_clock_ns(pid)
-        self.used_s = 0.0
+        self.begun_s = time.monotonic()
+        self.cpu_ns = cpu_clock_ns(worker.pid)
 
     def overrun(self) -> str:
-        """Bring the account up to now; return why the answer must stop, or ""."""
-        self._account()
-        if self.used_s > self.patience.left_s:
+        """Return why the answer must stop now, or ""."""
+        if self.used_s() > self.patience.left_s:
             return (
                 f"No answer within {self.patience.allowed_s:g} s: an endless loop, "
                 "a wait that nothing ends, or far too slow for this input."
             )
-        if time.monotonic() - self.begun_s > self.limits.wall_s:
-            return f"No answer within {self.limits.wall_s:g} s of waiting."
+        limit_s = self.worker.zygote.limits.wall_s
+        if time.monotonic() - self.begun_s > limit_s:
+            return f"No answer within {limit_s:g} s of waiting."
         return ""
 
-    def _account(self) -> None:
-        now_s, cpu_ns = time.monotonic(), cpu_clock_ns(self.pid)
-        passed_s, cpu_s = now_s - self.seen_s, (cpu_ns - self.cpu_ns) / 1e9
-        if cpu_s < passed_s / 50 and not is_running(self.pid):
-            cpu_s = passed_s
-        self.used_s += cpu_s
-        self.seen_s, self.cpu_ns = now_s, cpu_ns
+    def used_s(self) -> float:
+        passed_s = time.monotonic() - self.begun_s
+        delayed_s = delay_s(self.worker.pid) - self.worker.delay_s
+        return max(self.cpu_s(), passed_s - delayed_s)
+
+    def cpu_s(self) -> float:
+        return (cpu_clock_ns(self.worker.pid) - self.cpu_ns) / 1e9
 
     def stop(self) -> None:
         """Charge what this exchange took."""
-        cpu_s = (cpu_clock_ns(self.pid) - self.cpu_ns) / 1e9
-        self.patience.used_s += self.used_s + max(cpu_s, 0.0)
+        if time.monotonic() - self.begun_s < _SHORT_S:
+            self.patience.used_s += self.cpu_s()
+        else:
+            self.patience.used_s += self.used_s()
+            self.worker.delay_s = delay_s(self.worker.pid)
 
 
 def cpu_clock_ns(pid: int) -> int:
@@ -351,13 +376,14 @@ def cpu_clock_ns(pid: int) -> int:
         return time.monotonic_ns()
 
 
-def is_running(pid: int) -> bool:
-    """Tell whether a process runs or waits for a processor, rather than sleeps."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return False
-    return stat.rpartition(b")")[2].split()[0] == b"R"
+def delay_s(pid: int) -> float:
+    """Return how long a process's threads have waited for a processor, in seconds."""
+    total_ns = 0
+    with contextlib.suppress(OSError, LookupError, ValueError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/schedstat", "rb") as file:
+                total_ns += int(file.read().split()[1])
+    return total_ns / 1e9
 
 
 def explain(ending: Ending, limits: Limits) -> tuple[Verdict, str]:

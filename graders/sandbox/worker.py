@@ -16,11 +16,15 @@ import random
 import sys
 import types
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from protocol import HEADER, Unsendable, decode, encode  # type: ignore[import-not-found]
 
 MODULE = "answer"
+_CHUNK = 1 << 16
+Act = Callable[[], Any]
 _MAX_TEXT = 2000
 _MAX_FRAMES = 5
 
@@ -50,6 +54,21 @@ class Script:
         return value
 
 
+@dataclass
+class Raised:
+    """In place of a result: what was raised."""
+
+    error: BaseException
+
+
+@dataclass
+class Played:
+    """The results of `play`, and what ended it before its time."""
+
+    results: list[Any]
+    error: BaseException | None
+
+
 class Channel:
     """Frames over a socket, by file descriptor."""
 
@@ -61,23 +80,25 @@ class Channel:
         self._read, self._write, self._exit = os.read, os.write, os._exit
 
     def receive(self) -> tuple[bytes, Any]:
-        length, ticket = HEADER.unpack(self._exactly(HEADER.size))
-        return ticket, self._decode(self._exactly(length))
-
-    def send(self, ticket: bytes, reply: Any) -> None:
-        payload = self._encode(reply)
-        frame = memoryview(HEADER.pack(len(payload), ticket) + payload)
-        while frame:
-            frame = frame[self._write(self.fd, frame) :]
-
-    def _exactly(self, size: int) -> bytes:
-        data = self._read(self.fd, size)
-        while len(data) < size:
-            more = self._read(self.fd, min(size - len(data), 1 << 20))
+        # one frame at a time is on its way: what comes belongs to it
+        data = self._read(self.fd, _CHUNK)
+        while len(data) < HEADER.size or len(data) < _frame_size(data):
+            more = self._read(self.fd, 1 << 20)
             if not more:
                 self._exit(0)
             data += more
-        return data
+        return data[4:12], self._decode(memoryview(data)[HEADER.size :])
+
+    def send(self, ticket: bytes, reply: Any) -> None:
+        payload = self._encode(reply)
+        frame = HEADER.pack(len(payload), ticket) + payload
+        sent = self._write(self.fd, frame)
+        while sent < len(frame):
+            sent += self._write(self.fd, memoryview(frame)[sent:])
+
+
+def _frame_size(data: bytes) -> int:
+    return HEADER.size + int.from_bytes(data[:4])
 
 
 class Worker:
@@ -90,20 +111,28 @@ class Worker:
         self.record_fields: dict[str, list[str]] = {}
         self.handles = 0
         self.filename = ""
-        self.operations: dict[str, Callable[..., Any]] = {
+        self.staged: Act = lambda: None
+        self.held: Any = None
+        self.acts: dict[str, Callable[..., Any]] = {
             "compile": self.compile,
             "load": self.load,
+            "reset": self.reset,
             "clock": self.make_clock,
             "set": self.set_clock,
             "script": self.make_script,
+            "next": self.next,
+            "close": self.close,
+            "settle": self.settle,
+            "stage": self.stage,
+            "run": self.run,
+            "fetch": lambda: self.held,
+            "attempt": self.attempt,
+        }
+        self.calls: dict[str, Callable[..., Act]] = {
             "new": self.new,
             "call": self.call,
             "method": self.method,
             "play": self.play,
-            "next": self.next,
-            "close": self.close,
-            "settle": self.settle,
-            "attempt": self.attempt,
         }
 
     def serve(self) -> None:
@@ -118,13 +147,43 @@ class Worker:
             self.channel.send(ticket, outcomes)
 
     def outcome(self, operation: list[Any]) -> list[Any]:
+        """Carry out one operation; return what came of it, in plain data."""
         try:
-            result = self.operations[operation[0]](*operation[1:])
-            return result if type(result) is Played else ["ok", self.encode(result)]
+            result = self.prepared(operation)()
+        except BaseException as error:  # the answer may raise anything at all
+            result = Raised(error)
+        return self.formed(result)
+
+    def prepared(self, operation: list[Any]) -> Act:
+        """Return what carries out an operation; its arguments are decoded here."""
+        kind, *arguments = operation
+        if kind in self.calls:
+            return self.calls[kind](*arguments)
+        return partial(self.acts[kind], *arguments)
+
+    def formed(self, result: Any) -> list[Any]:
+        """Return the outcome, in plain data, of a result."""
+        try:
+            if type(result) is Raised:
+                return self.raised(result.error)
+            if type(result) is Played:
+                return self.played(result)
+            return ["ok", self.encode(result)]
         except Unsendable as error:
             return ["ok", {"x": [str(error), ""]}]
-        except BaseException as error:  # the answer may raise anything at all
+        except BaseException as error:  # raised by the result's own methods
             return self.raised(error)
+
+    # For timing: what comes before and after the answer's own work is kept apart
+
+    def stage(self, operation: list[Any]) -> None:
+        self.staged = self.prepared(operation)
+
+    def run(self) -> None:
+        try:
+            self.held = self.staged()
+        except BaseException as error:
+            self.held = Raised(error)
 
     # Loading
 
@@ -137,8 +196,8 @@ class Worker:
         source: str,
         filename: str,
         record_fields: dict[str, list[str]],
-    ) -> list[str]:
-        """Run the answer; return its public names and the modules it imported."""
+    ) -> str:
+        """Run the answer; return the names of the modules that it imported."""
         before = set(sys.modules)
         module = types.ModuleType(MODULE)
         module.__file__ = self.filename = filename
@@ -153,10 +212,12 @@ class Worker:
         self.record_fields = record_fields
         self.namespace = module.__dict__
         exec(marshal.loads(code), self.namespace)
-        return [
-            " ".join(sorted(str(name) for name in self.namespace)),
-            " ".join(sorted(set(sys.modules) - before - {MODULE})),
-        ]
+        return " ".join(sorted(set(sys.modules) - before - {MODULE}))
+
+    def reset(self) -> None:
+        """Forget the objects of the last example."""
+        self.objects.clear()
+        random.seed(0)
 
     # Objects that live here
 
@@ -169,18 +230,23 @@ class Worker:
     def make_script(self, number: int, steps: list[list[Any]]) -> None:
         self.objects[number] = Script([(kind, self.decode(v)) for kind, v in steps])
 
-    # Calling the answer
+    # Calling the answer: each returns what makes the call
 
-    def new(self, number: int, name: str, args: list[Any], kwargs: Any) -> None:
-        make = self.namespace[name]
-        self.objects[number] = make(*self.decode(args), **self.keywords(kwargs))
+    def new(self, number: int, name: str, args: list[Any], kwargs: Any) -> Act:
+        make = self.call(name, args, kwargs)
 
-    def call(self, name: str, args: list[Any], kwargs: Any) -> Any:
-        return self.namespace[name](*self.decode(args), **self.keywords(kwargs))
+        def act() -> None:
+            self.objects[number] = make()
 
-    def method(self, number: int, name: str, args: list[Any], kwargs: Any) -> Any:
+        return act
+
+    def call(self, name: str, args: list[Any], kwargs: Any) -> Act:
+        function = self.namespace[name]
+        return partial(function, *self.decode(args), **self.keywords(kwargs))
+
+    def method(self, number: int, name: str, args: list[Any], kwargs: Any) -> Act:
         bound = getattr(self.objects[number], name)
-        return bound(*self.decode(args), **self.keywords(kwargs))
+        return partial(bound, *self.decode(args), **self.keywords(kwargs))
 
     def keywords(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         return {name: self.decode(value) for name, value in kwargs.items()}
@@ -192,20 +258,27 @@ class Worker:
         times: list[Any],
         which: list[int],
         calls: list[list[Any]],
-    ) -> Played:
+    ) -> Act:
         """Make many calls; each sets the clock first. Stops at the first exception."""
         now = self.objects[clock]
         bound = [getattr(self.objects[number], name) for number, name in methods]
-        results: list[Any] = []
-        failure = None
-        moments, rows = self.decode(times), self.decode(calls)
-        try:
-            for moment, index, row in zip(moments, which, rows, strict=True):
-                now.now = moment
-                results.append(bound[index](*row))
-        except BaseException as error:
-            failure = self.raised(error)
-        return Played(["played", *self.columns(results), failure])
+        steps = list(zip(self.decode(times), which, self.decode(calls), strict=True))
+
+        def act() -> Played:
+            results: list[Any] = []
+            try:
+                for moment, index, row in steps:
+                    now.now = moment
+                    results.append(bound[index](*row))
+            except BaseException as error:
+                return Played(results, error)
+            return Played(results, None)
+
+        return act
+
+    def played(self, played: Played) -> list[Any]:
+        failure = self.raised(played.error) if played.error else None
+        return ["played", *self.columns(played.results), failure]
 
     def columns(self, results: list[Any]) -> list[Any]:
         """Return [record name, columns] for results of one record, else [None, list]."""
@@ -345,10 +418,6 @@ class Worker:
         """Return what the exception carries beside its message, as far as it travels."""
         found = list(vars(error).items())[:8] if hasattr(error, "__dict__") else []
         return {str(k)[:80]: self.encode_or_foreign(v) for k, v in found}
-
-
-class Played(list[Any]):
-    """An outcome that is complete already."""
 
 
 def text_of(value: Any, form: Callable[[Any], str]) -> str:

@@ -7,25 +7,78 @@ a time: ``F`` and a socket forks a worker, ``W<pid>`` ends one and tells how it 
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import importlib
 import json
 import os
 import signal
 import socket
 import sys
+from dataclasses import dataclass
 from typing import Any
 
-PRELOAD = ["abc", "bisect", "collections", "collections.abc", "concurrent.futures", "contextlib", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "graphlib", "heapq", "inspect", "itertools", "json", "math", "numbers", "operator", "queue", "random", "re", "statistics", "string", "threading", "time", "traceback", "types", "typing", "uuid", "weakref", "zoneinfo"]
+PRELOAD = [
+    "abc",
+    "bisect",
+    "collections",
+    "collections.abc",
+    "concurrent.futures",
+    "contextlib",
+    "copy",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "enum",
+    "fractions",
+    "functools",
+    "graphlib",
+    "heapq",
+    "inspect",
+    "itertools",
+    "json",
+    "math",
+    "numbers",
+    "operator",
+    "queue",
+    "random",
+    "re",
+    "statistics",
+    "string",
+    "threading",
+    "time",
+    "traceback",
+    "types",
+    "typing",
+    "uuid",
+    "weakref",
+    "zoneinfo",
+]
 # Importing these does something beside defining names.
 NOT_PRELOADED = {"antigravity", "idlelib", "test", "this", "tkinter", "turtle"}
+
+
+@dataclass(frozen=True)
+class Own:
+    """Our own modules, which are not to be found by name once an answer runs."""
+
+    limits: Any
+    worker: Any
+    encoder: Any
+    decoder: Any
 
 
 class Zygote:
     """The loop over requests."""
 
     def __init__(
-        self, control: socket.socket, kin: int | None, options: dict[str, Any]
+        self,
+        own: Own,
+        control: socket.socket,
+        kin: int | None,
+        options: dict[str, Any],
     ) -> None:
+        self.own = own
         self.control = control
         self.kin = kin
         self.options = options
@@ -113,11 +166,12 @@ class Zygote:
         if self.kin is not None:
             os.close(self.kin)
         os.setpgid(0, 0)
+        limits = self.own.limits
         limits.die_with_parent()
         limits.limit_resources(**self.options["limits"])
         limits.confine_signals()
         limits.filter_system_calls()
-        worker.main(channel, ENCODER, DECODER)
+        self.own.worker.main(channel, self.own.encoder, self.own.decoder)
 
     def leave(self) -> None:
         for pid in list(self.children):
@@ -129,10 +183,8 @@ class Zygote:
 def kill(pid: int) -> None:
     """Kill a process and its group, if it leads one."""
     for send in (os.killpg, os.kill):
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             send(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
 
 
 def open_kin() -> int | None:
@@ -160,22 +212,20 @@ def import_standard(names: list[str]) -> list[str]:
     return done
 
 
-def import_own(home: str, library: str) -> None:
+def import_own(home: str, library: str) -> Own:
     """Import our own modules and msgspec by path, then forget the paths again."""
-    global limits, worker, ENCODER, DECODER
     sys.path[:0] = [home, library]
-    import limits
-    import msgspec
-    import worker
-
-    ENCODER, DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder()
+    limits, worker, msgpack = map(
+        importlib.import_module, ("limits", "worker", "msgspec.msgpack")
+    )
     del sys.path[:2]
     for name in list(sys.modules):
         if name.partition(".")[0] in {"limits", "msgspec", "protocol", "worker"}:
             del sys.modules[name]
+    return Own(limits, worker, msgpack.Encoder(), msgpack.Decoder())
 
 
-def confine() -> list[str]:
+def confine(limits: Any) -> list[str]:
     """Give up what no worker may have; return the names of what is in force."""
     limits.die_with_parent()
     limits.adopt_orphans()
@@ -187,15 +237,15 @@ def confine() -> list[str]:
 def main() -> None:
     options = json.loads(sys.argv[1])
     del sys.argv[1:]
-    import_own(options["home"], options["library"])
+    own = import_own(options["home"], options["library"])
     import_standard(PRELOAD)
     control = socket.socket(fileno=options["control"])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     kin = open_kin()
-    control.send(json.dumps(confine()).encode())
+    control.send(json.dumps(confine(own.limits)).encode())
     gc.collect()
     gc.freeze()
-    Zygote(control, kin, options).serve()
+    Zygote(own, control, kin, options).serve()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,84 @@
+"""What is kept of practice, under `.kata/`: reports, counterexamples, old attempts.
+
+Nothing that a learner wrote is ever lost: files are replaced by rename, and a stub is
+archived before it is reset.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from dojo.counterexamples import runnable
+from graders.kata import Kata
+from graders.results import Check, Report
+
+
+def folder_of(kata: Kata) -> Path:
+    return kata.folder.parents[1] / ".kata" / kata.name
+
+
+def save(report: Report, kata: Kata) -> Report:
+    """Write a report and its counterexamples; return it with their places filled in."""
+    folder = folder_of(kata)
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("counterexample_*.py"):
+        old.unlink()
+    saved = replace(report, checks=_numbered(report, folder))
+    write(folder / "report.json", saved.to_json())
+    return saved
+
+
+def _numbered(report: Report, folder: Path) -> tuple[Check, ...]:
+    """Return the checks, each counterexample written to a file of its own number."""
+    number, checks = 0, []
+    for check in report.checks:
+        if check.counterexample is not None:
+            number += 1
+            check = _written(check, Path(report.answer), folder, number)
+        checks.append(check)
+    return tuple(checks)
+
+
+def _written(check: Check, answer: Path, folder: Path, number: int) -> Check:
+    assert check.counterexample is not None
+    file = folder / f"counterexample_{number}.py"
+    shown = f".kata/{folder.name}/{file.name}"
+    write(file, runnable(check, answer, shown).encode())
+    return replace(check, counterexample=replace(check.counterexample, file=shown))
+
+
+def reset(kata: Kata) -> Path | None:
+    """Restore the pristine stub; return where the attempt was kept, None if pristine."""
+    written = kata.stub.read_bytes()
+    if written == kata.starting_point.encode():
+        return None
+    kept = archive(kata, written)
+    write(kata.stub, kata.starting_point.encode())
+    return kept
+
+
+def archive(kata: Kata, written: bytes) -> Path:
+    """Keep a copy of an attempt under its time; never over another one."""
+    folder = folder_of(kata) / "attempts"
+    folder.mkdir(parents=True, exist_ok=True)
+    name = datetime.now().strftime("%Y-%m-%d_%H.%M.%S")
+    kept, number = folder / f"{name}.py", 1
+    while kept.exists():
+        number += 1
+        kept = folder / f"{name}_{number}.py"
+    write(kept, written)
+    return kept
+
+
+def write(file: Path, content: bytes) -> None:
+    """Replace a file in one step: whoever reads it sees the old or the new one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(content)
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,154 @@
+"""The `kata` command: parses and prints, decides nothing."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dojo import attempts
+from graders.kata import ROOT, Kata, KataError, kata_names, read_kata
+
+PASSED, NOT_PASSED, WRONG_CALL, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    arguments = parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        return command(arguments)
+    except KataError as error:
+        return complain(str(error), WRONG_CALL)
+    except KeyboardInterrupt:
+        return complain("stopped; nothing was changed", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return WRONG_CALL
+    except Exception as error:
+        return complain(f"{apology(error)}", FAULT)
+
+
+def complain(words: str, status: int) -> int:
+    print(f"kata: {words}", file=sys.stderr)
+    return status
+
+
+def apology(error: Exception) -> str:
+    """Return what to tell of a failure of ours; its traceback goes to a file."""
+    log = ROOT / ".kata" / "fault.txt"
+    attempts.write(log, "".join(traceback.format_exception(error)).encode())
+    return (
+        f"a fault of the grader, not of your answer: {error}\n"
+        f"      No verdict was reached. Details are in {log}; please report them."
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="kata", description="Practise live coding.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    check = commands.add_parser("check", help="grade an answer and print the report")
+    check.set_defaults(command=check_command)
+    check.add_argument("kata")
+    check.add_argument("--answer", type=Path, help="a file other than the stub")
+    check.add_argument("--level", type=int, help="only the laws of levels 1 to LEVEL")
+    check.add_argument("--json", type=Path, help="also write the report to this file")
+    check.add_argument("--seed", type=int, help="try other inputs than everybody's")
+    check.add_argument("--deep", action="store_true", help="try ten times the inputs")
+    check.add_argument(
+        "--benchmark-json", type=Path, help="also write pytest-benchmark's JSON"
+    )
+    for name, command, words in (
+        ("list", list_command, "show all katas"),
+        ("reset", reset_command, "archive the attempt, restore the stub"),
+    ):
+        commands.add_parser(name, help=words).set_defaults(command=command)
+    commands.choices["reset"].add_argument("kata")
+    audit = commands.add_parser("audit", help="the author's gate for a kata")
+    audit.set_defaults(command=audit_command)
+    audit.add_argument("kata", nargs="?")
+    audit.add_argument("--quick", action="store_true", help="one seed, no mutants")
+    return top
+
+
+def check_command(arguments: argparse.Namespace) -> int:
+    kata = read_kata(arguments.kata)
+    answer = answer_of(arguments.answer, kata)
+    level_of(arguments.level, kata)
+
+    # these take a third of a second to import, and most failures come before them
+    from dojo.progress import Progress
+    from dojo.render.terminal import Terminal
+    from graders.grade import grade
+
+    with Progress(sys.stderr) as progress:
+        report = grade(
+            kata,
+            answer,
+            seed=arguments.seed,
+            deep=arguments.deep,
+            up_to_level=arguments.level,
+            watch=progress.check,
+        )
+    report = attempts.save(report, kata)
+    if arguments.json:
+        attempts.write(arguments.json, report.to_json())
+    print(Terminal(kata, colour=in_colour()).report(report), flush=True)
+    if arguments.benchmark_json:
+        from dojo.benchmark_json import write_benchmark_json
+
+        write_benchmark_json(report, arguments.benchmark_json)
+    return PASSED if report.passed else NOT_PASSED
+
+
+def answer_of(given: Path | None, kata: Kata) -> Path:
+    answer = given or kata.stub
+    if not answer.is_file():
+        what = "is a folder" if answer.is_dir() else "is not there"
+        raise KataError(f"{answer} {what}; give the file with your answer")
+    with_root = answer.resolve()
+    here = Path.cwd()
+    return with_root.relative_to(here) if with_root.is_relative_to(here) else answer
+
+
+def level_of(level: int | None, kata: Kata) -> None:
+    if level is not None and level not in kata.levels:
+        last = len(kata.levels)
+        raise KataError(f"{kata.name} has no level {level}; it has levels 1 to {last}")
+
+
+def in_colour() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def list_command(_: argparse.Namespace) -> int:
+    for name in kata_names():
+        settings = read_kata(name).settings
+        print(f"{name:<24}{len(settings.levels)} levels, {settings.minutes} minutes")
+        print(f"    {settings.title}: {', '.join(settings.topics)}")
+    return PASSED
+
+
+def reset_command(arguments: argparse.Namespace) -> int:
+    kata = read_kata(arguments.kata)
+    kept = attempts.reset(kata)
+    if kept is None:
+        print(f"katas/{kata.name}/stub.py is as it was handed out; nothing to do.")
+    else:
+        print(f"Your attempt is kept in {os.path.relpath(kept)}.")
+        print(f"katas/{kata.name}/stub.py is as it was handed out.")
+    return PASSED
+
+
+def audit_command(arguments: argparse.Namespace) -> int:
+    from dojo.audit import audit_all
+
+    names = [arguments.kata] if arguments.kata else kata_names()
+    return PASSED if audit_all(names, quick=arguments.quick) else NOT_PASSED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""A counterexample as a Python file that runs by itself, also under a debugger."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from graders.results import Check, Counterexample
+
+_FILE = '''\
+"""{law}
+
+Run it, or step through it in a debugger:  python {name}
+"""
+
+import importlib.util
+import sys
+from contextlib import suppress
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+ANSWER = {answer!r}
+
+
+class Clock:
+    def __init__(self, now):
+        self.now = now
+
+    def set(self, now):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+
+class Script:
+    """Gives its steps in turn, the last one for ever; raises those that are exceptions."""
+
+    def __init__(self, *steps):
+        self.steps = list(steps)
+
+    def __call__(self, *args, **kwargs):
+        step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+
+spec = importlib.util.spec_from_file_location("answer", ANSWER)
+answer = sys.modules["answer"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(answer)
+globals().update({{k: v for k, v in vars(answer).items() if not k.startswith("__")}})
+
+print("expected ", {expected!r})
+{code}
+print("got      ", {got})
+'''
+
+
+def runnable(check: Check, answer: Path, file: str) -> str:
+    """Return the source of a file that shows what a check expected and what it got."""
+    example = check.counterexample
+    assert example is not None
+    code, got = _ending_in_a_value(example)
+    law = check.law.replace("\\", "\\\\").replace('"""', "'''")
+    return _FILE.format(
+        law=law,
+        name=file,
+        answer=str(answer.resolve()),
+        expected=example.expected,
+        code=code,
+        got=got,
+    )
+
+
+def _ending_in_a_value(example: Counterexample) -> tuple[str, str]:
+    """Return the statements, and the name that holds what the last one gave."""
+    *before, last = example.code
+    if not isinstance(ast.parse(last).body[-1], ast.Assign):
+        return "\n".join([*before, f"got = {last}"]), "got"
+    return "\n".join([*before, last]), last.partition(" = ")[0]

@@ -1,0 +1,229 @@
+"""A report as text for a terminal of at least 80 columns."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+
+from dojo.render.plot import doubling_table, plot
+from graders.kata import Kata
+from graders.results import (
+    Category,
+    Check,
+    Counterexample,
+    Performance,
+    Report,
+    Scores,
+    Timing,
+    Verdict,
+)
+
+WIDTH = 80
+CODE_LINES = 5
+_COLOURS = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}
+_WORDS = {
+    Verdict.PASS: "pass",
+    Verdict.FAIL: "FAIL",
+    Verdict.TODO: "to do",
+    Verdict.ERROR: "ERROR",
+    Verdict.TIMEOUT: "TIMEOUT",
+    Verdict.MEMORY: "MEMORY",
+    Verdict.OUTPUT: "OUTPUT",
+    Verdict.EXIT: "EXIT",
+    Verdict.DEADLOCK: "DEADLOCK",
+    Verdict.RACE: "RACE",
+    Verdict.NOT_MEASURED: "-",
+}
+
+
+class Terminal:
+    """Turns reports into text, in colour or not."""
+
+    def __init__(self, kata: Kata, *, colour: bool = False) -> None:
+        self.kata = kata
+        self.colour = colour
+
+    def report(self, report: Report) -> str:
+        """Return everything a learner wants to know, the most useful thing last."""
+        return "\n".join(
+            [
+                self.paint("bold", f"{self.kata.settings.title}: {report.answer}"),
+                *self.levels(report),
+                *self.performance(report),
+                "",
+                *self.closing(report),
+            ]
+        )
+
+    def paint(self, name: str, text: str) -> str:
+        return f"\x1b[{_COLOURS[name]}m{text}\x1b[0m" if self.colour else text
+
+    # Laws
+
+    def levels(self, report: Report) -> Iterator[str]:
+        for level in report.levels:
+            checks = [
+                check
+                for check in report.checks
+                if check.level == level.level
+                and check.category is not Category.PERFORMANCE
+            ]
+            yield ""
+            yield from self.level(f"Level {level.level}  {level.title}", checks)
+
+    def level(self, title: str, checks: list[Check]) -> Iterator[str]:
+        if checks and all(check.verdict is Verdict.TODO for check in checks):
+            yield f"{self.paint('bold', title)}: to do ({len(checks)} laws)"
+            return
+        passed = sum(check.passed for check in checks)
+        yield f"{self.paint('bold', title)}: {passed} of {len(checks)} laws hold"
+        shown = set[str]()
+        for check in checks:
+            yield from self.check(check, shown)
+
+    def check(self, check: Check, shown: set[str]) -> Iterator[str]:
+        yield from self.law(check)
+        if check.counterexample is not None:
+            yield from self.counterexample(check.counterexample)
+        elif not check.passed and check.message not in shown:
+            # the same message under each of forty laws would bury all others
+            shown.add(check.message)
+            yield from indented(check.message, 10)
+
+    def law(self, check: Check) -> Iterator[str]:
+        word = f"{_WORDS[check.verdict]:<8}"
+        colour = "green" if check.passed else "yellow"
+        if check.verdict not in (Verdict.PASS, Verdict.TODO, Verdict.NOT_MEASURED):
+            colour = "red"
+        first, *rest = textwrap.wrap(check.law, WIDTH - 10)
+        yield f"  {self.paint(colour, word)}{first}"
+        yield from (f"          {line}" for line in rest)
+
+    def counterexample(self, example: Counterexample) -> Iterator[str]:
+        """Yield at most about eight lines: statements, got and expected, the file."""
+        for line in shortened(example.code):
+            yield f"          {cut(line)}"
+        yield from self.fact("got", example.got, "red")
+        yield from self.fact("expected", example.expected, "green")
+        if example.where:
+            yield from self.fact("at", example.where, "dim")
+        if example.printed:
+            yield from self.fact("printed", repr(example.printed), "dim")
+        if example.file:
+            yield from self.fact("run it", f"python {example.file}", "dim")
+
+    def fact(self, name: str, text: str, colour: str) -> Iterator[str]:
+        yield f"          {self.paint(colour, f'{name:<9}')} {cut(text, WIDTH - 20)}"
+
+    # Speed
+
+    def performance(self, report: Report) -> Iterator[str]:
+        timings = {timing.check: timing for timing in report.performance.timings}
+        checks = [c for c in report.checks if c.category is Category.PERFORMANCE]
+        if not checks:
+            return
+        yield ""
+        if all(check.verdict is Verdict.TODO for check in checks):
+            yield f"{self.paint('bold', 'Performance')}: to do ({len(checks)} laws)"
+            return
+        yield self.paint("bold", "Performance")
+        for check in checks:
+            yield from self.law(check)
+            timing = timings.get(check.name)
+            if timing is None:
+                yield from indented(check.message, 10)
+            else:
+                yield from self.timing(timing, check, report.performance)
+        if report.performance.machine_busy:
+            yield "  machine busy: took longer, score unaffected"
+
+    def timing(
+        self, timing: Timing, check: Check, performance: Performance
+    ) -> Iterator[str]:
+        last = timing.sizes[-1]
+        yield (
+            f"          n={last.n}  you {last.answer_ms:.1f} ms  "
+            f"reference {last.reference_ms:.1f} ms  {last.ratio:.2f}x  "
+            f"tier {timing.tier}  {growth_text(timing)}"
+        )
+        if not check.passed:
+            yield from indented(check.message, 10)
+            yield from (f"          {line}" for line in doubling_table(timing))
+            yield from (f"          {line}" for line in plot(timing, performance))
+
+    # What it comes to
+
+    def closing(self, report: Report) -> Iterator[str]:
+        yield self.paint("bold", f"Score {report.scores.total}") + score_parts(
+            report.scores
+        )
+        yield self.isolation(report)
+        yield from wrapped(next_step(report, self.kata))
+
+    def isolation(self, report: Report) -> str:
+        if not report.protection:
+            words = "basic (files and network not isolated), grade not verified"
+        else:
+            words = f"strong ({'; '.join(report.protection)})"
+        return self.paint("dim", cut(f"isolation: {words}", WIDTH))
+
+
+def growth_text(timing: Timing) -> str:
+    if timing.answer_growth is None or timing.reference_growth is None:
+        return ""
+    mine, theirs = timing.answer_growth, timing.reference_growth
+    return f"growth n^{mine:.2f} (n^{theirs:.2f})"
+
+
+def score_parts(scores: Scores) -> str:
+    parts = [
+        f"{category.value.replace('_', ' ')} {getattr(scores, category.value)}"
+        for category in Category
+        if getattr(scores, category.value) is not None
+    ]
+    return f" of 100   ({', '.join(parts)})"
+
+
+def next_step(report: Report, kata: Kata) -> str:
+    """Return the one thing to do now."""
+    again = f"make check KATA={kata.name}"
+    todo = [check for check in report.checks if check.verdict is Verdict.TODO]
+    failing = [check for check in report.checks if not check.passed]
+    if not failing:
+        return (
+            f"Every law holds. Compare your answer with solutions/{kata.name}/"
+            "reference.py, and read notes.md beside it."
+        )
+    if len(todo) == len(report.checks):
+        return (
+            f"Nothing is filled in yet. Read katas/{kata.name}/README.md, begin with "
+            f"level 1 ({todo[0].message.removesuffix(' is still to do')}) in "
+            f"{report.answer}, then: {again}"
+        )
+    first = next((check for check in failing if check not in todo), failing[0])
+    where = first.counterexample.file if first.counterexample else ""
+    debug = f"Look at it: python {where}. " if where else ""
+    return f"Next: level {first.level}, {first.law!r} {debug}Then: {again}"
+
+
+def shortened(code: tuple[str, ...]) -> list[str]:
+    """Return a few of the lines, the last ones above all."""
+    if len(code) <= CODE_LINES:
+        return list(code)
+    left_out = len(code) - CODE_LINES + 1
+    return [code[0], f"# ... {left_out} more lines", *code[2 - CODE_LINES :]]
+
+
+def cut(text: str, width: int = WIDTH - 10) -> str:
+    line = re.sub(r"\s*\n\s*", " ", text)
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def indented(text: str, by: int) -> Iterator[str]:
+    for line in textwrap.wrap(text, WIDTH - by, break_on_hyphens=False)[:6]:
+        yield " " * by + line

@@ -1,0 +1,226 @@
+"""Grades one answer: the one place that puts the parts together."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+from graders.candidate import Answer
+from graders.judges import Judges
+from graders.kata import Kata
+from graders.outcome import GraderFault, Outcome
+from graders.plugin import CheckFacts, Judged
+from graders.results import (
+    Category,
+    Check,
+    Performance,
+    Report,
+    Timing,
+    Verdict,
+)
+from graders.scoring import levels_of, scores_of
+
+MAX_SOURCE = 1 << 20
+RUN_S = 90.0
+"""The answer's own seconds for the whole run; later checks are not run."""
+
+Watch = Callable[[Check], None]
+
+
+def grade(
+    kata: Kata,
+    answer: Path,
+    *,
+    seed: int | None = None,
+    deep: bool = False,
+    up_to_level: int | None = None,
+    watch: Watch = lambda check: None,
+) -> Report:
+    """Return the report on one file; `watch` is told each check as it ends.
+
+    Raises KataError for a kata that is not well made, OSError for a file that cannot
+    be read, GraderFault for a failure of the grader itself.
+    """
+    source = answer.read_bytes()
+    with Judges(kata, deep=deep) as judges:
+        return grade_with(
+            judges,
+            source,
+            str(answer),
+            seed=kata.default_seed if seed is None else seed,
+            up_to_level=up_to_level,
+            watch=watch,
+        )
+
+
+def grade_with(
+    judges: Judges,
+    source: bytes,
+    name: str,
+    *,
+    seed: int,
+    up_to_level: int | None = None,
+    categories: Collection[Category] = tuple(Category),
+    watch: Watch = lambda check: None,
+) -> Report:
+    """Grade with judges that are already there, as the audit does many times."""
+    text, problem = decoded(source)
+    answer = Answer(text, Path(name).name)
+    problem = judges.prepare(answer) or problem
+    facts = [
+        check
+        for check in judges.checks
+        if check.category in categories
+        and (up_to_level is None or check.level <= up_to_level)
+    ]
+    run = Run(judges, seed, watch)
+    if problem is not None:
+        run.all_end_with(facts, problem)
+    else:
+        run.all(facts)
+    return report_of(judges, name, seed, facts, run)
+
+
+def decoded(source: bytes) -> tuple[str, Outcome | None]:
+    """Return the text of an answer, or why it has none."""
+    problem = ""
+    try:
+        text = source.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = source.count(b"\n", 0, error.start) + 1
+        problem = f"The file is not UTF-8 (line {line}): save it as UTF-8."
+    if len(source) > MAX_SOURCE:
+        problem = f"The file is larger than {MAX_SOURCE >> 20} MiB."
+    if problem:
+        return "", Outcome(Verdict.ERROR, problem)
+    return text, None
+
+
+class Run:
+    """The checks of one answer, as they end."""
+
+    def __init__(self, judges: Judges, seed: int, watch: Watch) -> None:
+        self.judges = judges
+        self.seed = seed
+        self.watch = watch
+        self.judged: dict[str, Judged] = {}
+        self.own_s = 0.0
+
+    def all_end_with(self, facts: list[CheckFacts], outcome: Outcome) -> None:
+        """Note one outcome for checks that need not run."""
+        for fact in facts:
+            self._end(Judged(unrun(fact, outcome)))
+
+    def all(self, facts: list[CheckFacts]) -> None:
+        """Run what is about results, then time what is right."""
+        timed = [fact for fact in facts if fact.category is Category.PERFORMANCE]
+        self._run([fact for fact in facts if fact not in timed])
+        measurable = []
+        for fact in timed:
+            outcome = self.why_not_timed(fact)
+            if outcome is None:
+                measurable.append(fact)
+            else:
+                self.all_end_with([fact], outcome)
+        self._run(measurable)
+
+    def _run(self, facts: list[CheckFacts]) -> None:
+        names = [fact.name for fact in facts]
+        for judged in self.judges.run(self._while_patient(names), self.seed):
+            if judged.fault:
+                raise GraderFault(judged.fault)
+            self.own_s += judged.own_s
+            self._end(judged)
+        message = f"Not run: your code has used up its {RUN_S:g} s for all checks."
+        left = [fact for fact in facts if fact.name not in self.judged]
+        self.all_end_with(left, Outcome(Verdict.TIMEOUT, message))
+
+    def _while_patient(self, names: list[str]) -> Iterator[str]:
+        for name in names:
+            if self.own_s > RUN_S:
+                return
+            yield name
+
+    def _end(self, judged: Judged) -> None:
+        self.judged[judged.check.name] = judged
+        self.watch(judged.check)
+
+    def why_not_timed(self, fact: CheckFacts) -> Outcome | None:
+        """A wrong answer has no speed: return what stands in the way of timing it."""
+        failed = [
+            judged.check
+            for judged in self.judged.values()
+            if judged.check.category is Category.CORRECTNESS
+            and judged.check.level <= fact.level
+            and not judged.check.passed
+            and judged.used & set(fact.measures)
+        ]
+        if not failed:
+            return None
+        names = " and ".join(fact.measures)
+        if all(check.verdict is Verdict.TODO for check in failed):
+            return Outcome(Verdict.TODO, f"{names} is still to do")
+        words = f"Timed once the correctness checks of {names} pass."
+        return Outcome(Verdict.NOT_MEASURED, words)
+
+
+def unrun(fact: CheckFacts, outcome: Outcome) -> Check:
+    return Check(
+        name=fact.name,
+        law=fact.law,
+        level=fact.level,
+        category=fact.category,
+        verdict=outcome.verdict,
+        message=outcome.message,
+        counterexample=outcome.counterexample,
+    )
+
+
+def report_of(
+    judges: Judges, name: str, seed: int, facts: list[CheckFacts], run: Run
+) -> Report:
+    kata = judges.kata
+    checks = [run.judged[fact.name].check for fact in facts]
+    ordered = sorted(checks, key=lambda check: check.level)
+    return Report(
+        kata=kata.name,
+        answer=name,
+        seed=seed,
+        environment=environment_of(kata),
+        protection=tuple(judges.protection),
+        levels=levels_of(ordered, kata.levels),
+        checks=tuple(ordered),
+        performance=performance_of(kata, facts, run),
+        scores=scores_of(ordered, kata.settings.weights),
+    )
+
+
+def performance_of(kata: Kata, facts: list[CheckFacts], run: Run) -> Performance:
+    timings: list[Timing] = []
+    for fact in facts:
+        timing = run.judged[fact.name].timing
+        if timing is not None:
+            timings.append(replace(timing, check=fact.name, law=fact.law))
+    budget = kata.settings.performance.budget
+    return Performance(tuple(timings), budget, machine_busy())
+
+
+def machine_busy() -> bool:
+    """Tell whether more processes want to run than there are processors."""
+    with contextlib.suppress(OSError, AttributeError):
+        return os.getloadavg()[0] > len(os.sched_getaffinity(0)) + 0.5
+    return False
+
+
+def environment_of(kata: Kata) -> dict[str, str]:
+    return {
+        "kata_version": str(kata.settings.version),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "hypothesis": version("hypothesis"),
+    }

@@ -1,0 +1,140 @@
+"""The judges: one process a core, each with a zygote of its own for the answers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing import connection, get_context
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkProcess
+from typing import Any
+
+from graders.candidate import Answer
+from graders.kata import Kata, KataError
+from graders.outcome import GraderFault, Outcome
+from graders.plugin import CheckFacts, Judge, Judged, collect_and_serve
+from graders.sandbox import limits
+from graders.sandbox.host import SandboxFault, Zygote
+
+DEADLINE_S = 900
+"""Wall seconds without any news from any judge, after which grading is given up."""
+
+
+@dataclass
+class Seat:
+    """One judge process, as its owner sees it."""
+
+    process: ForkProcess
+    connection: Connection
+
+
+class Judges:
+    """Processes that have collected a kata's hidden checks and wait for answers."""
+
+    def __init__(
+        self, kata: Kata, *, deep: bool = False, hash_seed: int = 0, count: int = 0
+    ) -> None:
+        self.kata = kata
+        self.checks: list[CheckFacts] = []
+        self.protection: list[str] = []
+        self.zygotes: list[Zygote] = []
+        self.seats: list[Seat] = []
+        try:
+            for _ in range(count or len(os.sched_getaffinity(0))):
+                self.zygotes.append(Zygote(hash_seed=hash_seed))
+            self.seats = [self._seat(zygote, deep) for zygote in self.zygotes]
+        except BaseException:
+            self.close()
+            raise
+
+    def _seat(self, zygote: Zygote, deep: bool) -> Seat:
+        context = get_context("fork")
+        ours, theirs = context.Pipe()
+        judge = Judge(self.kata, zygote, theirs, deep)
+        process = context.Process(target=sit, args=(judge,), daemon=True)
+        process.start()
+        theirs.close()
+        return Seat(process, ours)
+
+    def prepare(self, answer: Answer) -> Outcome | None:
+        """Give the answer to every judge; return why it cannot be imported, if so.
+
+        Raises KataError if the hidden checks are not well made.
+        """
+        for seat in self.seats:
+            seat.connection.send(("prepare", answer))
+        replies = [self._receive(seat) for seat in self.seats]
+        self.checks = replies[0].checks
+        self.protection = replies[0].protection
+        return next((reply.problem for reply in replies if reply.problem), None)
+
+    def run(self, names: Iterable[str], seed: int) -> Iterator[Judged]:
+        """Run checks on the answer, as many at a time as there are judges."""
+        waiting, busy = deque(names), dict[Connection, Seat]()
+        idle = list(self.seats)
+        while waiting or busy:
+            while waiting and idle:
+                seat = idle.pop()
+                seat.connection.send(("run", waiting.popleft(), seed))
+                busy[seat.connection] = seat
+            for ready in self._wait(list(busy)):
+                idle.append(busy.pop(ready))
+                yield self._receive(idle[-1])
+
+    def _wait(self, connections: list[Connection]) -> list[Any]:
+        ready = connection.wait(connections, DEADLINE_S)
+        if not ready:
+            raise GraderFault(f"no judge has said anything for {DEADLINE_S} s")
+        return ready
+
+    def _receive(self, seat: Seat) -> Any:
+        self._wait([seat.connection])
+        try:
+            reply = seat.connection.recv()
+        except (EOFError, OSError):
+            raise GraderFault("a judge process ended before its verdict") from None
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    def close(self) -> None:
+        """End all judges, zygotes and workers."""
+        for seat in self.seats:
+            seat.process.kill()
+        for seat in self.seats:
+            seat.process.join()
+            seat.connection.close()
+        for zygote in self.zygotes:
+            zygote.close()
+
+    def __enter__(self) -> Judges:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def sit(judge: Judge) -> None:
+    """Be a judge until the owner ends this process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    limits.die_with_parent()
+    limits.hide_memory()
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        judge.connection.send(why_not(lambda: collect_and_serve(judge)))
+
+
+def why_not(serve: Callable[[], None]) -> Exception:
+    """Return what ended a judge before its owner did."""
+    try:
+        serve()
+    except (KataError, GraderFault) as error:
+        return error
+    except SandboxFault as error:
+        return GraderFault(str(error))
+    except Exception as error:
+        return GraderFault(f"{type(error).__name__}: {error}")
+    return GraderFault("pytest ended before it was asked to")

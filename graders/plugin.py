@@ -1,0 +1,310 @@
+"""The pytest plugin of a judge: collects a kata's hidden checks and runs them.
+
+A judge is a process of its own. It collects once, then carries out what its
+connection asks for: prepare an answer, run one check on it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis import HealthCheck, Phase, Verbosity, settings
+
+from graders.candidate import Answer, Candidate
+from graders.kata import Kata, KataError
+from graders.laws import Law, law_of
+from graders.outcome import GraderFault, Outcome, load_problem, outcome_of
+from graders.results import Category, Check, Timing, Verdict
+from graders.sandbox.host import Patience, Zygote
+from graders.speed import Speed
+
+CHECK_S = 4.0
+"""The answer's own seconds for one check, all examples together."""
+WATCHDOG_S = 300
+"""Wall seconds after which a check is given up, whatever it waits for."""
+DEEP = 10
+"""How many times the examples a deep run tries."""
+
+
+@dataclass(frozen=True)
+class CheckFacts:
+    """What is known of a hidden check before it runs."""
+
+    name: str
+    law: str
+    level: int
+    category: Category
+    measures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A judge's reply to an answer: its checks, its walls, and whether it imports."""
+
+    checks: list[CheckFacts]
+    protection: list[str]
+    problem: Outcome | None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A judge's reply to one check."""
+
+    check: Check
+    used: frozenset[str] = frozenset()
+    """The answer's classes and functions that the check has used."""
+    own_s: float = 0.0
+    timing: Timing | None = None
+    fault: str = ""
+    """Why there is no verdict: the grader's own failure."""
+
+
+@dataclass
+class Trial:
+    """One check on one answer, while it runs."""
+
+    candidate: Candidate
+    speed: Speed
+    error: BaseException | None = None
+    ran: bool = False
+
+
+@dataclass
+class Judge:
+    """The plugin: pytest's hooks and the fixtures that a check can ask for."""
+
+    kata: Kata
+    zygote: Zygote
+    connection: Connection
+    deep: bool = False
+    items: dict[str, Any] = field(default_factory=dict)
+    answer: Answer = field(default_factory=lambda: Answer(""))
+    reference: Answer | None = None
+    trial: Trial | None = None
+    ended_by: BaseException | None = None
+
+    # Fixtures
+
+    @pytest.fixture
+    def candidate(self) -> Candidate:
+        assert self.trial is not None
+        return self.trial.candidate
+
+    @pytest.fixture
+    def speed(self) -> Speed:
+        assert self.trial is not None
+        return self.trial.speed
+
+    # Hooks
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        for item in items:
+            name = item.originalname.removeprefix("test_")
+            if name in self.items:
+                raise KataError(f"{place(item)}: two checks have this name; rename one")
+            self.items[name] = item
+            apply_settings(item, self.deep)
+        problem = problem_of(self.items, self.kata)
+        if problem:
+            raise KataError(problem)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            words = str(report.longrepr).strip().splitlines()[-1]
+            raise KataError(
+                f"katas/{self.kata.name}/hidden/{report.nodeid.rpartition('/')[2]} "
+                f"cannot be imported: {words.removeprefix('E').strip()}; correct it"
+            )
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        requests: dict[str, Callable[..., Any]] = {
+            "prepare": self.prepare,
+            "run": self.run,
+        }
+        while True:
+            kind, *arguments = self.connection.recv()
+            self.connection.send(requests[kind](*arguments))
+
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[Any]) -> bool:
+        self.ended_by = excinfo.value
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
+        if self.trial is None:
+            return
+        self.trial.ran = self.trial.ran or call.when == "call"
+        if call.excinfo is not None and self.trial.error is None:
+            self.trial.error = call.excinfo.value
+
+    # Requests
+
+    def prepare(self, answer: Answer) -> Ready:
+        """Take the answer that the next checks are run on."""
+        facts = [facts_of(name, item) for name, item in self.items.items()]
+        self.answer, problem = self.compiled(answer)
+        return Ready(facts, self.zygote.protection, problem)
+
+    def compiled(self, answer: Answer) -> tuple[Answer, Outcome | None]:
+        """Compile and import once, in a worker; the imported modules are kept warm."""
+        trial = Candidate(self.kata.contract, answer, self.zygote, Patience(CHECK_S))
+        try:
+            compiled, modules = trial.first_load()
+            self.zygote.preload(modules)
+        except BaseException as error:
+            return answer, load_problem(error, answer)
+        finally:
+            trial.close()
+        return compiled, None
+
+    def run(self, name: str, seed: int) -> Judged:
+        """Run one check on the answer."""
+        item, begun_s = self.items[name], time.monotonic()
+        self.trial = trial = Trial(self.new_candidate(), self.new_speed(seed))
+        hypothesis.seed(zlib.crc32(f"{seed} {name}".encode()))(item.obj)
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+        self.trial = None
+        trial.candidate.close()
+        return judged(facts_of(name, item), trial, time.monotonic() - begun_s)
+
+    def new_candidate(self) -> Candidate:
+        patience = Patience(CHECK_S * (DEEP if self.deep else 1))
+        return Candidate(self.kata.contract, self.answer, self.zygote, patience)
+
+    def new_speed(self, seed: int) -> Speed:
+        if self.reference is None:
+            source = self.kata.reference.read_text("utf-8")
+            self.reference = self.compiled(Answer(source, "reference.py"))[0]
+        return Speed(
+            self.kata.contract,
+            self.zygote,
+            answer=self.answer,
+            reference=self.reference,
+            budget=self.kata.settings.performance.budget,
+            seed=seed,
+        )
+
+
+def judged(facts: CheckFacts, trial: Trial, seconds: float) -> Judged:
+    """Return the reply for a check that has run."""
+    check = Check(
+        name=facts.name,
+        law=facts.law,
+        level=facts.level,
+        category=facts.category,
+        verdict=Verdict.NOT_MEASURED,
+        seconds=round(seconds, 3),
+    )
+    try:
+        if not trial.ran:
+            raise GraderFault(f"the check did not run: {trial.error!r}")
+        if facts.category is Category.PERFORMANCE:
+            check, timing = trial.speed.judge(check, trial.error), trial.speed.timing
+            return Judged(check, timing=timing)
+        outcome = outcome_of(trial.error, trial.candidate)
+    except GraderFault as fault:
+        return Judged(check, fault=f"{facts.name}: {fault}")
+    check = replace(
+        check,
+        verdict=outcome.verdict,
+        message=outcome.message,
+        counterexample=outcome.counterexample,
+        points=float(outcome.verdict is Verdict.PASS),
+    )
+    used = frozenset(trial.candidate.called)
+    return Judged(check, used, trial.candidate.patience.used_s)
+
+
+def facts_of(name: str, item: Any) -> CheckFacts:
+    law = law_of(item.obj)
+    assert law is not None
+    text = " ".join((item.obj.__doc__ or "").split())
+    return CheckFacts(name, text, law.level, law.category, law.measures)
+
+
+def place(item: Any) -> str:
+    return f"{item.path.parent.parent.name}/hidden/{item.path.name}: {item.name}"
+
+
+def problem_of(items: dict[str, Any], kata: Kata) -> str:
+    """Return what is wrong with a kata's checks, in one line, or ""."""
+    laws: dict[str, str] = {}
+    for name, item in items.items():
+        where, law = f"katas/{place(item)}", law_of(item.obj)
+        if law is None:
+            return f"{where} has no @check(level=..., category=...); add it"
+        if law.level not in kata.levels:
+            last = len(kata.levels)
+            return f"{where} is of level {law.level}; kata.toml has levels 1 to {last}"
+        text = facts_of(name, item).law
+        if not text:
+            return f"{where} has no docstring; write its law there"
+        if text in laws:
+            return f"{where} has the same law as {laws[text]}; reword one"
+        laws[text] = item.name
+        problem = problem_with_measures(law, kata)
+        if problem:
+            return f"{where} {problem}"
+    return "" if items else f"katas/{kata.name}/hidden has no checks; add some"
+
+
+def problem_with_measures(law: Law, kata: Kata) -> str:
+    if law.category is not Category.PERFORMANCE:
+        return ""
+    known = {*kata.contract.classes, *kata.contract.functions}
+    if not law.measures:
+        return "does not say what it measures; add measures=(...)"
+    unknown = [name for name in law.measures if name not in known]
+    return f"measures {unknown[0]!r}; the stub has {sorted(known)}" if unknown else ""
+
+
+def apply_settings(item: Any, deep: bool) -> None:
+    """Give a check that draws inputs the settings that all checks share."""
+    law = law_of(item.obj)
+    if law is None or not hasattr(item.obj, "hypothesis"):
+        return
+    settings(
+        max_examples=law.examples * (DEEP if deep else 1),
+        database=None,
+        deadline=None,
+        derandomize=False,
+        report_multiple_bugs=False,
+        phases=(Phase.explicit, Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+        print_blob=False,
+    )(item.obj)
+
+
+@contextlib.contextmanager
+def quiet_output() -> Iterator[None]:
+    """Send what is printed here to nowhere: a judge talks by its connection only."""
+    with open(os.devnull, "w") as nowhere:
+        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+            yield
+
+
+def collect_and_serve(judge: Judge) -> None:
+    """Run pytest on a kata's hidden checks, as this judge; returns only on failure.
+
+    Raises KataError when the checks are not well made.
+    """
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    arguments = ["-c", os.devnull, "--rootdir", str(judge.kata.hidden)]
+    for name in ("terminal", "cacheprovider", "logging", "junitxml", "pastebin"):
+        arguments += ["-p", f"no:{name}"]
+    arguments += ["-p", "pytest_timeout", "-o", f"timeout={WATCHDOG_S}"]
+    arguments += ["--assert=plain", "--capture=no", str(judge.kata.hidden)]
+    with quiet_output():
+        pytest.main(arguments, plugins=[judge])
+    if judge.ended_by is not None:
+        raise judge.ended_by
