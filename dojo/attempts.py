@@ -51,7 +51,7 @@ def _written(check: Check, answer: Path, folder: Path, number: int) -> Check:
 
 
 def reset(kata: Kata) -> Path | None:
-    """Restore the pristine stub; return where the attempt was kept, None if pristine."""
+    """Restore the pristine stub; return where the attempt is kept, None if pristine."""
     written = kata.stub.read_bytes()
     if written == kata.starting_point.encode():
         return None

@@ -35,7 +35,7 @@ class Clock:
 
 
 class Script:
-    """Gives its steps in turn, the last one for ever; raises those that are exceptions."""
+    """Gives its steps in turn, the last one for ever; raises exceptions."""
 
     def __init__(self, *steps):
         self.steps = list(steps)

@@ -8,7 +8,7 @@ from graders.results import Check, Verdict
 
 
 class Progress:
-    """Shows checks as they end; leaves nothing behind. Silent where it is no terminal."""
+    """Shows checks as they end, on a terminal only, and leaves nothing behind."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream

@@ -1,7 +1,7 @@
 """What a check holds: a stand-in for the answer's module.
 
 Calls go to the worker, results come back decoded and of the type that the stub
-promises. Every call is noted, so that the smallest failing example can be shown as code.
+promises. Every call is noted, so that the smallest failing example can be shown.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from graders.contract import Contract
 from graders.results import Verdict
@@ -46,6 +46,7 @@ class AnswerRaised(Exception):
 
     type_name = "Exception"
     said = ""
+    bases: list[str]
     frames: list[list[Any]]
     expected = "no exception"
 
@@ -97,8 +98,7 @@ class Failure:
     printed: str = ""
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One call of `Candidate.play`: when, what, with which arguments."""
 
     at: int
@@ -187,8 +187,8 @@ class Candidate:
         return compiled, str(imported)
 
     def _result(self, outcome: list[Any]) -> Any:
-        if outcome[0] == "raised":
-            raise self._outcome_of(outcome, None)
+        if outcome[0] != "ok":
+            raise self._unanswered(outcome, None)
         return outcome[1]
 
     def event_of(self, value: Any) -> int:
@@ -202,7 +202,7 @@ class Candidate:
 
     def clock(self, now: int = 0) -> RemoteClock:
         """Make a clock that lives with the answer; set it with `clock.set(now)`."""
-        clock = RemoteClock(self, self._number(), self._name("clock"))
+        clock = RemoteClock(self, self._number(), self._name("clock"), now)
         self._pending.append(["clock", clock.number, self._encode(now)])
         self._note(lambda width: f"{clock.name} = Clock({show(now, width)})")
         return clock
@@ -226,24 +226,28 @@ class Candidate:
 
         Returns the results. An exception of the answer ends the list and is raised.
         """
-        methods = list({(s.method.owner.number, s.method.name) for s in steps})
-        operation = self._play_operation(clock, steps, sorted(methods))
-        name, body, failure = self._ask(operation)[1:]
+        self.called |= {step.method.owner_name for step in steps}
+        outcome = self._ask(self._play_operation(clock, steps))
+        if outcome[0] != "played":
+            outcome = ["played", None, [], outcome]
+        name, body, failure = outcome[1:]
         results = self._results(name, body)
-        self._note_played(clock, steps, results)
         for step, result in zip(steps, results, strict=False):
+            self._note_step(clock, step, result)
             self._check_type(step.method, result)
-        if failure:
-            self.events[-1].raised = self._exception(failure)
-            raise self._outcome_of(failure, steps[len(results)].method)
+        if failure and len(results) < len(steps):
+            failed = steps[len(results)]
+            self._note_step(clock, failed, None)
+            raise self._unanswered(failure, failed.method)
+        if failure or len(results) != len(steps):
+            raise self._broken()
         return results
 
-    def _play_operation(
-        self, clock: RemoteClock, steps: Sequence[Step], methods: list[tuple[int, str]]
-    ) -> list[Any]:
+    def _play_operation(self, clock: RemoteClock, steps: Sequence[Step]) -> list[Any]:
+        methods = list({(step.method.owner.number, step.method.name) for step in steps})
         places = {method: place for place, method in enumerate(methods)}
         which = [places[step.method.owner.number, step.method.name] for step in steps]
-        times = [self._encode(step.at) for step in steps]
+        times = self._encode([step.at for step in steps])
         calls = [self._encode(list(step.args)) for step in steps]
         return ["play", clock.number, methods, times, which, calls]
 
@@ -272,8 +276,10 @@ class Candidate:
             )
             raise self._worker.stop(Verdict.TIMEOUT, message)
         patience = Patience(limit_s or self._zygote.limits.call_s)
-        outcomes = self._worker.request(operations, patience)
-        self.patience.used_s += patience.used_s
+        try:
+            outcomes = self._worker.request(operations, patience)
+        finally:
+            self.patience.used_s += patience.used_s
         if not _are_outcomes(outcomes, len(operations)):
             raise self._worker.broken_channel()
         outcome: list[Any] = outcomes[-1]
@@ -291,9 +297,8 @@ class Candidate:
         except AnswerStopped as stopped:
             event.result = stopped
             raise
-        if outcome[0] == "raised":
-            event.raised = self._exception(outcome)
-            raise self._outcome_of(outcome, method)
+        if outcome[0] != "ok":
+            raise self._unanswered(outcome, method)
         event.result = self._decode(outcome[1])
         if method is not None:
             self._check_type(method, event.result)
@@ -320,20 +325,24 @@ class Candidate:
             return {"e": [name, str(value)]}
         raise TypeError(f"{show(value)} cannot be sent to an answer")
 
+    def read(self, value: Any) -> Any:
+        """Return the value of a wire form; Malformed if it is none."""
+        return decode(value, self._read_special)
+
     def _decode(self, value: Any) -> Any:
         try:
-            return decode(value, self._read_special)
+            return self.read(value)
         except (Malformed, RecursionError):
             raise self._broken() from None
 
     def _read_special(self, tag: str, body: Any) -> Any:
         if tag == "r":
             name, fields = body
-            return self._contract.records[name](*map(self._decode, fields))
+            return self._contract.records[name](*map(self.read, fields))
         if tag == "x":
             return Foreign(clean(str(body[0]), 120), clean(str(body[1]), 200))
         if tag == "it":
-            return RemoteIterator(self, int(body[0]))
+            return RemoteIterator(self, int(body[0]), clean(str(body[1]), 80))
         if tag == "h":
             return RemoteObject(self, int(body), f"object {int(body)}", "")
         raise Malformed(f"unknown tag {tag!r:.20}")
@@ -354,53 +363,61 @@ class Candidate:
 
     # Exceptions of the answer
 
+    def _unanswered(
+        self, outcome: list[Any], method: RemoteMethod | None
+    ) -> BaseException:
+        """Return what a check sees of a call that gave no result."""
+        if outcome[0] == "missing":
+            return NotDone(f"your file has no {clean(str(outcome[1]), 160)}")
+        if outcome[0] != "raised":
+            return self._broken()
+        error = self._exception(outcome)
+        if self.events:
+            self.events[-1].raised = error
+        stopped = self._no_exception(error, method)
+        if stopped is None and method is not None and not error.frames:
+            # raised before any line of the answer ran
+            signature = self._contract.signature(method.owner_name, method.name)
+            error.said = f"{error.said} (the stub says: {signature})"
+        return stopped or error
+
     def _exception(self, outcome: list[Any]) -> AnswerRaised:
         try:
             _, name, bases, said, frames, attributes = outcome
+            bases = [str(base) for base in bases]
             error = exception_class(clean(name, 80), bases, self._contract)()
+            error.bases = bases
             error.said = clean(said)
             error.frames = [[int(f[0]), clean(f[1]), clean(f[2])] for f in frames]
             for key, value in attributes.items():
                 if key.isidentifier() and not hasattr(error, key):
                     setattr(error, key, self._decode(value))
             return error
-        except (AttributeError, LookupError, TypeError, ValueError):
+        except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
             raise self._broken() from None
 
-    def _outcome_of(
-        self, outcome: list[Any], method: RemoteMethod | None
-    ) -> BaseException:
-        """Return what a check sees of an exception: some are no result at all."""
-        error, bases = self._exception(outcome), set(outcome[2])
-        if "NotImplementedError" in bases:
+    def _no_exception(
+        self, error: AnswerRaised, method: RemoteMethod | None
+    ) -> BaseException | None:
+        """Return what an exception means that is not to be seen as one."""
+        if "NotImplementedError" in error.bases:
             return NotDone(f"{method.qualified if method else 'it'} is still to do")
-        if "MemoryError" in bases:
+        if "MemoryError" in error.bases:
             limit = self._zygote.limits.memory_mib
             message = f"Your code needed more memory than it may have ({limit} MiB)."
             return self._stop(Verdict.MEMORY, message)
-        if bases & {"SystemExit", "KeyboardInterrupt"}:
-            words = (
-                f"Your code raised {error.type_name} in place of returning an answer."
-            )
-            return self._stop(Verdict.EXIT, words)
-        if "Exception" not in bases:
+        if {"SystemExit", "KeyboardInterrupt"} & set(error.bases):
+            name = error.type_name
+            message = f"Your code raised {name} in place of returning an answer."
+            return self._stop(Verdict.EXIT, message)
+        if "Exception" not in error.bases:
             words = f"Your code raised {error}, which is no Exception."
             return self._stop(Verdict.ERROR, words)
-        if not error.frames and method is not None:
-            return self._uncallable(error, method)
-        return error
+        return None
 
     def _stop(self, verdict: Verdict, message: str) -> AnswerStopped:
         assert self._worker is not None
         return self._worker.stop(verdict, message)
-
-    def _uncallable(self, error: AnswerRaised, method: RemoteMethod) -> BaseException:
-        """Explain an exception raised before any line of the answer ran."""
-        if "has no attribute" in error.said or error.type_name == "KeyError":
-            return NotDone(f"your file has no {method.qualified}")
-        signature = self._contract.signature(method.owner_name, method.name)
-        error.said = f"{error.said} (the stub says: {signature})"
-        return error
 
     # The story so far
 
@@ -415,29 +432,22 @@ class Candidate:
     def _note(self, text: Callable[[int], str]) -> None:
         self.events.append(Event(text, is_call=False))
 
-    def _note_played(
-        self, clock: RemoteClock, steps: Sequence[Step], results: list[Any]
-    ) -> None:
-        now = None
-        for place, step in enumerate(steps[: len(results) + 1]):
-            if step.at != now:
-                now = step.at
-                self._note(clock.line(now))
-            result = results[place] if place < len(results) else None
-            self.events.append(Event(step.method.line(step.args, {}), result))
+    def _note_step(self, clock: RemoteClock, step: Step, result: Any) -> None:
+        clock.note(step.at)
+        self.events.append(Event(step.method.line(step.args, {}), result))
 
 
 def _are_outcomes(outcomes: Any, asked: int) -> bool:
     """Tell whether a reply has the form of outcomes: it may be forged."""
     if type(outcomes) is not list or not 0 < len(outcomes) <= asked:
         return False
-    sizes = {"ok": 2, "raised": 6, "played": 4}
+    sizes = {"ok": 2, "raised": 6, "played": 4, "missing": 2}
     for outcome in outcomes:
         if type(outcome) is not list or len(outcome) != sizes.get(
             str(outcome[:1])[2:-2]
         ):
             return False
-    return len(outcomes) == asked or outcomes[-1][0] == "raised"
+    return len(outcomes) == asked or outcomes[-1][0] in ("raised", "missing")
 
 
 class RemoteObject:
@@ -458,16 +468,21 @@ class RemoteObject:
 class RemoteClock(RemoteObject):
     """A clock that the answer reads and the check sets."""
 
-    def __init__(self, candidate: Candidate, number: int, name: str) -> None:
+    def __init__(self, candidate: Candidate, number: int, name: str, now: int) -> None:
         super().__init__(candidate, number, name, "Clock")
+        self.now = now
 
     def set(self, now: int) -> None:
         candidate = self.candidate
         candidate._pending.append(["set", self.number, candidate._encode(now)])
-        candidate._note(self.line(now))
+        self.note(now)
 
-    def line(self, now: int) -> Callable[[int], str]:
-        return lambda width: f"{self.name}.set({show(now, width)})"
+    def note(self, now: int) -> None:
+        """Add to the story that the clock was set, if that changes it."""
+        if now != self.now:
+            self.now = now
+            line = f"{self.name}.set({{}})"
+            self.candidate._note(lambda width: line.format(show(now, width)))
 
 
 class RemoteInstance(RemoteObject):
@@ -552,10 +567,14 @@ class RemoteClass:
 class RemoteIterator:
     """An iterator of the answer, read one item at a time."""
 
-    def __init__(self, candidate: Candidate, number: int) -> None:
+    def __init__(self, candidate: Candidate, number: int, type_name: str) -> None:
         self._candidate = candidate
         self._number = number
         self._read = 0
+        self.type_name = type_name
+
+    def __repr__(self) -> str:
+        return f"<{self.type_name}>"
 
     def __iter__(self) -> Iterator[Any]:
         return self

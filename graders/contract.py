@@ -50,7 +50,7 @@ class Contract:
         return f"{name}{inspect.signature(self.function(owner, name))}".replace("'", "")
 
     def problem(self, owner: str, name: str) -> Problem:
-        """Return what says whether a result of this function is of the promised type."""
+        """Return what finds whether a result of this function is of its type."""
         return self._problem(owner, name)
 
     @cache  # noqa: B019 - a contract lives as long as the program
@@ -140,7 +140,7 @@ def _union(hints: tuple[Any, ...]) -> Problem:
     return find
 
 
-def _members(container: type, hints: tuple[Any, ...]) -> Problem:
+def _members(container: Any, hints: tuple[Any, ...]) -> Problem:
     part = problem_finder(hints[0] if hints else Any)
 
     def find(value: Any) -> str:
@@ -170,7 +170,7 @@ def _tuple(container: type, hints: tuple[Any, ...]) -> Problem:
 
 
 def _dict(container: type, hints: tuple[Any, ...]) -> Problem:
-    keys, values = (problem_finder(hint) for hint in hints or (Any, Any))
+    keys, values = [problem_finder(hint) for hint in hints or (Any, Any)]
 
     def find(value: Any) -> str:
         if type(value) is not dict:

@@ -14,9 +14,8 @@ from multiprocessing.context import ForkProcess
 from typing import Any
 
 from graders.candidate import Answer
+from graders.checks import CheckFacts, GraderFault, Judged, Outcome
 from graders.kata import Kata, KataError
-from graders.outcome import GraderFault, Outcome
-from graders.plugin import CheckFacts, Judge, Judged, collect_and_serve
 from graders.sandbox import limits
 from graders.sandbox.host import SandboxFault, Zygote
 
@@ -46,6 +45,9 @@ class Judges:
         try:
             for _ in range(count or len(os.sched_getaffinity(0))):
                 self.zygotes.append(Zygote(hash_seed=hash_seed))
+            # takes a third of a second, in which the zygotes make themselves ready
+            import graders.plugin  # noqa: F401
+
             self.seats = [self._seat(zygote, deep) for zygote in self.zygotes]
         except BaseException:
             self.close()
@@ -54,8 +56,8 @@ class Judges:
     def _seat(self, zygote: Zygote, deep: bool) -> Seat:
         context = get_context("fork")
         ours, theirs = context.Pipe()
-        judge = Judge(self.kata, zygote, theirs, deep)
-        process = context.Process(target=sit, args=(judge,), daemon=True)
+        arguments = (self.kata, zygote, theirs, deep)
+        process = context.Process(target=sit, args=arguments, daemon=True)
         process.start()
         theirs.close()
         return Seat(process, ours)
@@ -118,13 +120,16 @@ class Judges:
         self.close()
 
 
-def sit(judge: Judge) -> None:
+def sit(kata: Kata, zygote: Zygote, connection: Connection, deep: bool) -> None:
     """Be a judge until the owner ends this process."""
+    from graders.plugin import Judge, collect_and_serve
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     limits.die_with_parent()
     limits.hide_memory()
+    judge = Judge(kata, zygote, connection, deep)
     with contextlib.suppress(EOFError, BrokenPipeError):
-        judge.connection.send(why_not(lambda: collect_and_serve(judge)))
+        connection.send(why_not(lambda: collect_and_serve(judge)))
 
 
 def why_not(serve: Callable[[], None]) -> Exception:

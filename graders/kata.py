@@ -1,4 +1,4 @@
-"""The only reader of a kata folder: `read_kata` gives a `Kata` or says what is wrong."""
+"""The only reader of a kata folder: gives a `Kata`, or says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _STARTING_POINT = re.compile(
 
 
 class KataError(Exception):
-    """A kata that is not there or not well made: one line that names file and repair."""
+    """A kata that is not there or not well made: one line with file and repair."""
 
 
 class LevelText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,6 +98,12 @@ class Kata:
     @property
     def reference(self) -> Path:
         return self.solutions / "reference.py"
+
+    @property
+    def yardstick(self) -> Path:
+        """The reference that speed is compared with: the one tuned for it, if any."""
+        fast = self.solutions / "fast.py"
+        return fast if fast.is_file() else self.reference
 
     @property
     def levels(self) -> dict[int, str]:
@@ -170,7 +176,7 @@ def _read_starting_point(file: Path, name: str) -> str:
     found = _STARTING_POINT.search(file.read_text("utf-8"))
     if not found:
         raise KataError(
-            f'katas/{name}/README.md has no "## Starting point" with a ```python block; '
-            "add the pristine stub there"
+            f'katas/{name}/README.md has no "## Starting point" with a ```python '
+            "block; add the pristine stub there"
         )
     return found[1]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
 from typing import Any
-
-from hypothesis.errors import Flaky
 
 from graders.candidate import (
     Answer,
@@ -17,6 +15,7 @@ from graders.candidate import (
     NotDone,
     WrongType,
 )
+from graders.checks import GraderFault, Outcome
 from graders.results import Counterexample, Verdict
 from graders.sandbox.host import AnswerStopped
 from graders.showing import show
@@ -26,33 +25,25 @@ MAX_VALUE = 100_000
 _SHOWN = 300
 
 
-class GraderFault(Exception):
-    """The grader itself failed; the answer is not to blame and gets no verdict."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one run of a check says of the answer."""
-
-    verdict: Verdict
-    message: str = ""
-    counterexample: Counterexample | None = None
-
-
 def outcome_of(error: BaseException | None, candidate: Candidate) -> Outcome:
     """Return what it says of the answer that its check ended with this exception.
 
     Raises GraderFault for an exception that no answer can cause.
     """
     if error is None:
-        return Outcome(Verdict.PASS)
+        return Outcome(Verdict.PASS, points=1.0)
     if isinstance(error, NotDone):
         return Outcome(Verdict.TODO, str(error))
     if candidate.failure is not None:
-        return _of_failure(candidate.failure, isinstance(error, Flaky))
+        return _of_failure(candidate.failure, _is_flaky(error))
     if isinstance(error, AnswerStopped):
         return stopped(error, candidate.events)
     raise GraderFault(f"{type(error).__name__}: {error}") from error
+
+
+def _is_flaky(error: BaseException) -> bool:
+    # by name, because importing hypothesis takes long and this module must not
+    return any(base.__name__ == "Flaky" for base in type(error).__mro__)
 
 
 def stopped(error: AnswerStopped, events: list[Event]) -> Outcome:
@@ -118,7 +109,15 @@ def _line(event: Event) -> str:
     text = event.text(MAX_VALUE)
     if event.raised is not None:
         return f"with suppress(Exception): {text}  # {event.raised.type_name}"
-    return text if event.result is None else f"{text}  # {show(event.result, 100)}"
+    return text if event.result is None else f"{text}  # {brief(event.result)}"
+
+
+def brief(value: Any) -> str:
+    """Return a record without the names of its fields, anything else as source."""
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return show(value, 100)
+    values = [getattr(value, field.name) for field in dataclasses.fields(value)]
+    return f"{type(value).__name__}({', '.join(show(v, 40) for v in values)})"
 
 
 def load_problem(error: BaseException, answer: Answer) -> Outcome:

@@ -11,19 +11,20 @@ import os
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Literal
 
 import hypothesis
 import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 
 from graders.candidate import Answer, Candidate
+from graders.checks import CheckFacts, GraderFault, Judged, Outcome, Ready
 from graders.kata import Kata, KataError
 from graders.laws import Law, law_of
-from graders.outcome import GraderFault, Outcome, load_problem, outcome_of
-from graders.results import Category, Check, Timing, Verdict
+from graders.outcome import load_problem, outcome_of
+from graders.results import Category
 from graders.sandbox.host import Patience, Zygote
 from graders.speed import Speed
 
@@ -33,39 +34,6 @@ WATCHDOG_S = 300
 """Wall seconds after which a check is given up, whatever it waits for."""
 DEEP = 10
 """How many times the examples a deep run tries."""
-
-
-@dataclass(frozen=True)
-class CheckFacts:
-    """What is known of a hidden check before it runs."""
-
-    name: str
-    law: str
-    level: int
-    category: Category
-    measures: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A judge's reply to an answer: its checks, its walls, and whether it imports."""
-
-    checks: list[CheckFacts]
-    protection: list[str]
-    problem: Outcome | None
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A judge's reply to one check."""
-
-    check: Check
-    used: frozenset[str] = frozenset()
-    """The answer's classes and functions that the check has used."""
-    own_s: float = 0.0
-    timing: Timing | None = None
-    fault: str = ""
-    """Why there is no verdict: the grader's own failure."""
 
 
 @dataclass
@@ -139,12 +107,16 @@ class Judge:
         return True
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
-        if self.trial is None:
-            return
+    def pytest_runtest_makereport(self, item: Any, call: Any) -> pytest.TestReport:
+        """Note how a check ended, and spare pytest the drawing of tracebacks."""
+        assert self.trial is not None
         self.trial.ran = self.trial.ran or call.when == "call"
         if call.excinfo is not None and self.trial.error is None:
             self.trial.error = call.excinfo.value
+        outcome: Literal["passed", "failed"] = "failed" if call.excinfo else "passed"
+        return pytest.TestReport(
+            item.nodeid, item.location, {}, outcome, None, call.when
+        )
 
     # Requests
 
@@ -182,7 +154,7 @@ class Judge:
 
     def new_speed(self, seed: int) -> Speed:
         if self.reference is None:
-            source = self.kata.reference.read_text("utf-8")
+            source = self.kata.yardstick.read_text("utf-8")
             self.reference = self.compiled(Answer(source, "reference.py"))[0]
         return Speed(
             self.kata.contract,
@@ -195,31 +167,19 @@ class Judge:
 
 
 def judged(facts: CheckFacts, trial: Trial, seconds: float) -> Judged:
-    """Return the reply for a check that has run."""
-    check = Check(
-        name=facts.name,
-        law=facts.law,
-        level=facts.level,
-        category=facts.category,
-        verdict=Verdict.NOT_MEASURED,
-        seconds=round(seconds, 3),
-    )
+    """Return the reply for a check that has run.
+
+    Raises GraderFault for an error that no answer can cause.
+    """
     try:
         if not trial.ran:
-            raise GraderFault(f"the check did not run: {trial.error!r}")
+            raise GraderFault(f"it did not run: {trial.error!r}") from trial.error
         if facts.category is Category.PERFORMANCE:
-            check, timing = trial.speed.judge(check, trial.error), trial.speed.timing
-            return Judged(check, timing=timing)
-        outcome = outcome_of(trial.error, trial.candidate)
+            check = facts.ended(trial.speed.outcome(trial.error), seconds)
+            return Judged(check, timing=trial.speed.timing)
+        check = facts.ended(outcome_of(trial.error, trial.candidate), seconds)
     except GraderFault as fault:
-        return Judged(check, fault=f"{facts.name}: {fault}")
-    check = replace(
-        check,
-        verdict=outcome.verdict,
-        message=outcome.message,
-        counterexample=outcome.counterexample,
-        points=float(outcome.verdict is Verdict.PASS),
-    )
+        raise GraderFault(f"{facts.name}: {fault}") from fault
     used = frozenset(trial.candidate.called)
     return Judged(check, used, trial.candidate.patience.used_s)
 
@@ -288,9 +248,12 @@ def apply_settings(item: Any, deep: bool) -> None:
 @contextlib.contextmanager
 def quiet_output() -> Iterator[None]:
     """Send what is printed here to nowhere: a judge talks by its connection only."""
-    with open(os.devnull, "w") as nowhere:
-        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-            yield
+    with (
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
+        yield
 
 
 def collect_and_serve(judge: Judge) -> None:

@@ -32,8 +32,6 @@ def show(value: Any, width: int = 160) -> str:
 
 def _source(value: Any, width: int, depth: int) -> str:
     kind = type(value)
-    if kind is int and value.bit_length() > 4 * width:
-        return f"<int of {value.bit_length()} bits>"
     if kind in (str, bytes) and len(value) > width:
         return f"{value[:width]!a}…"
     if kind in (list, tuple, set, frozenset, dict):
@@ -42,7 +40,10 @@ def _source(value: Any, width: int, depth: int) -> str:
         return _container(value, kind, width, depth)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _record(value, width, depth)
-    return repr(value) if kind is not str else clean(repr(value))
+    try:
+        return repr(value) if kind is not str else clean(repr(value))
+    except ValueError:  # an int of more digits than Python converts
+        return f"<{kind.__name__} too long to show>"
 
 
 def _container(value: Any, kind: type, width: int, depth: int) -> str:

@@ -8,29 +8,32 @@ log(ratio) over log(n): the machine and its load cancel out.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from graders.candidate import Answer, Candidate, NotDone
+from graders.checks import GraderFault, Outcome
 from graders.contract import Contract
-from graders.outcome import GraderFault
-from graders.results import Check, SizePoint, Timing, Verdict
+from graders.results import SizePoint, Timing, Verdict
 from graders.sandbox.host import AnswerStopped, Patience, Worker, Zygote
+from graders.sandbox.protocol import Malformed
 
 GROWTH_LIMIT = 0.35
-BORDERLINE = (0.25, 0.45)
+BORDERLINE = (0.15, 0.6)
+MORE_ROUNDS = 3
+"""At each of the last sizes, while the growth is borderline."""
+SETUP_FACTOR = 16
 GROWTH_POINTS = 0.25
 SMALLEST_MS = 1.0
 """A size that costs the reference less is too small to compare."""
-PREDICTED_S = 1.5
+PREDICTED_S = 1.0
 """A size that would cost the answer more CPU is left out."""
 SAMPLE_S = 6.0
 """The answer's own seconds for one sample."""
-ROUNDS = (2, 5)
-AGREEMENT = 1.03
 TIERS = (("A", 1.5), ("B", 3.0), ("C", 6.0), ("D", math.inf))
 
 Work = Callable[[Candidate, int, int], Any]
@@ -43,12 +46,16 @@ class Different(Exception):
     """The answer's results in a timed run are not those of the reference."""
 
 
-@dataclass
-class Tape:
-    """The requests of one piece of work, as they travel, and the right replies."""
+@dataclass(frozen=True)
+class Request:
+    """One message of a tape, as it travels, and the right replies to it."""
 
-    requests: list[bytes] = field(default_factory=list)
-    replies: list[bytes] = field(default_factory=list)
+    payload: bytes
+    timed: bool
+    replies: list[bytes]
+
+
+Tape = list[Request]
 
 
 @dataclass(frozen=True)
@@ -57,13 +64,15 @@ class Sample:
 
     total: float
     """From when the answer was loaded until its process ended."""
-    working: float
-    """Of these, between a request being decoded and its result being there."""
+    timed: float
+    """Of these, in timed requests, between their arrival and their result."""
+    setup: float
+    """Of these, likewise, in the requests that only prepare what is timed."""
 
     @property
-    def around(self) -> float:
+    def transport(self) -> float:
         """What it takes to bring requests in and results out."""
-        return self.total - self.working
+        return self.total - self.timed - self.setup
 
 
 @dataclass
@@ -75,16 +84,22 @@ class Samples:
     answer: list[Sample] = field(default_factory=list)
     reference: list[Sample] = field(default_factory=list)
 
-    def costs(self, side: list[Sample]) -> list[float]:
-        """Return what each sample cost beyond the transport of its data.
+    @property
+    def allowance(self) -> float:
+        """What a sample may use outside of timed requests without being charged.
 
-        Transport is measured on the reference, which has no reason to work there.
+        Known from the reference, which has no reason to work there. Preparing may
+        take an answer many times as long: how long a request takes is what counts.
         """
-        transport = min(sample.around for sample in self.reference)
-        return [max(sample.total - transport, 1.0) for sample in side]
+        transport = min(sample.transport for sample in self.reference)
+        return transport + SETUP_FACTOR * min(sample.setup for sample in self.reference)
 
-    def agree(self) -> bool:
-        return all(agree(self.costs(side)) for side in (self.answer, self.reference))
+    def costs(self, side: list[Sample]) -> list[float]:
+        allowance = self.allowance
+        return [
+            sample.timed + max(sample.total - sample.timed - allowance, 0.0)
+            for sample in side
+        ]
 
     @property
     def point(self) -> SizePoint:
@@ -93,36 +108,47 @@ class Samples:
         return SizePoint(self.n, min(answer) / 1e6, min(reference) / 1e6, rounds)
 
 
-def agree(costs: list[float]) -> bool:
-    """Tell whether the two best samples are within the noise of each other."""
-    best = sorted(costs)[:2]
-    return len(best) == 2 and best[1] <= best[0] * AGREEMENT
-
-
 class Recorder(Candidate):
-    """A candidate that notes each request as a tape and runs it on the reference."""
+    """A candidate that runs on the reference and notes each request as a tape."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.tape = Tape()
+        self.tape: Tape = []
+        self.timed = True
+        self.begun = 0
+        self.used = {True: 0, False: 0}
+
+    @contextmanager
+    def setting_up(self) -> Iterator[None]:
+        """Make calls that only prepare what is timed."""
+        self.timed = False
+        try:
+            yield
+        finally:
+            self.timed = True
 
     def _ask(self, operation: list[Any], limit_s: float | None = None) -> list[Any]:
-        request = _pack([*self._pending, ["stage", operation]])
+        payload = _pack([*self._pending, ["stage", operation]])
         self._pending = []
-        assert self._worker is not None
-        self.tape.requests.append(request)
-        self.tape.replies += exchange(self._worker, request, self.patience)[1]
-        outcome: list[Any] = _unpack(self.tape.replies[-1])[-1]
+        if self._worker is None:
+            self._worker = started(self._zygote, self._answer, self._contract)
+            self.begun = self._worker.cpu_ns()
+        used_ns, replies = exchange(self._worker, payload, self.patience)
+        self.used[self.timed] += used_ns
+        self.tape.append(Request(payload, self.timed, replies))
+        outcome: list[Any] = _unpack(replies[-1])[-1]
         return outcome
 
-    def _note_played(self, *_: Any) -> None:
-        """Tell no story: nobody will read it."""
+    def finish(self) -> Sample:
+        """End the worker; return what the recorded run has cost."""
+        assert self._worker is not None
+        total = self._worker.close().cpu_s * 1e9 - self.begun
+        return Sample(total, self.used[True], self.used[False])
 
-    def _results(self, name: Any, body: Any) -> list[Any]:
+    def play(self, clock: Any, steps: Any) -> list[Any]:
+        """Send the calls; nobody looks at the results here."""
+        self._ask(self._play_operation(clock, steps))
         return []
-
-    def start(self) -> None:
-        self._worker = started(self._zygote, self._answer, self._contract)
 
 
 def started(zygote: Zygote, answer: Answer, contract: Contract) -> Worker:
@@ -174,58 +200,57 @@ class Speed:
         would take the answer too long, is left out.
         """
         for n in sizes:
-            if self._predicted_s(n) > PREDICTED_S:
+            if len(self.measured) >= 2 and self._predicted_s(n) > PREDICTED_S:
                 break
-            samples = Samples(n, self.record(work, n))
-            self._measure(samples, *ROUNDS)
+            tape, sample = self.record(work, n)
+            samples = Samples(n, tape, reference=[sample])
+            try:
+                samples.answer.append(self.sample(self.answer, tape))
+            except AnswerStopped as stopped:
+                if len(self.measured) < 2 or stopped.verdict is not Verdict.TIMEOUT:
+                    raise
+                break
             if samples.point.reference_ms >= SMALLEST_MS:
                 self.measured.append(samples)
-        if len(self.measured) >= 2 and self._is_borderline():
-            for samples in self.measured[-2:]:
-                rounds = len(samples.answer) + 5
-                self._measure(samples, rounds, rounds)
+        self._measure_again()
 
-    def record(self, work: Work, n: int) -> Tape:
+    def _measure_again(self) -> None:
+        """Add rounds at the last sizes while the growth is in doubt."""
+        for round_number in range(MORE_ROUNDS):
+            if not self._is_borderline():
+                return
+            for samples in self.measured[-3:]:
+                sides = [
+                    (self.reference, samples.reference),
+                    (self.answer, samples.answer),
+                ]
+                for answer, kept in sides[:: -1 if round_number % 2 else 1]:
+                    kept.append(self.sample(answer, samples.tape))
+
+    def record(self, work: Work, n: int) -> tuple[Tape, Sample]:
+        """Do the work on the reference; return what was sent, and its cost."""
         patience = Patience(SAMPLE_S * 4)
         recorder = Recorder(self.contract, self.reference, self.zygote, patience)
         try:
-            recorder.start()
             work(recorder, n, self.seed)
+            return recorder.tape, recorder.finish()
         except (Exception, AnswerStopped, NotDone) as error:
             raise GraderFault(f"the reference fails at n={n}: {error}") from error
         finally:
             recorder.close()
-        return recorder.tape
-
-    def _measure(self, samples: Samples, fewest: int, most: int) -> None:
-        """Add rounds until the best samples of both sides agree."""
-        while len(samples.answer) < most:
-            if len(samples.answer) >= fewest and samples.agree():
-                return
-            sides = [
-                (self.reference, samples.reference),
-                (self.answer, samples.answer),
-            ]
-            for answer, kept in sides[:: -1 if len(samples.answer) % 2 else 1]:
-                kept.append(self.sample(answer, samples.tape))
 
     def sample(self, answer: Answer, tape: Tape) -> Sample:
         """Play a tape once in a fresh worker."""
-        worker, patience = self._started(answer), Patience(SAMPLE_S)
-        begun, working = worker.cpu_ns(), 0
-        replies: list[bytes] = []
+        worker = started(self.zygote, answer, self.contract)
+        patience, begun, used = Patience(SAMPLE_S), worker.cpu_ns(), {True: 0, False: 0}
         try:
-            for request in tape.requests:
-                used, replied = exchange(worker, request, patience)
-                working += used
-                replies += replied
+            for request in tape:
+                used_ns, replies = exchange(worker, request.payload, patience)
+                used[request.timed] += used_ns
+                self._compare_replies(replies, request.replies)
         finally:
             ending = worker.close()
-        self._compare_replies(replies, tape.replies)
-        return Sample(ending.cpu_s * 1e9 - begun, working)
-
-    def _started(self, answer: Answer) -> Worker:
-        return started(self.zygote, answer, self.contract)
+        return Sample(ending.cpu_s * 1e9 - begun, used[True], used[False])
 
     def _compare_replies(self, got: list[bytes], want: list[bytes]) -> None:
         if got == want:
@@ -275,28 +300,26 @@ class Speed:
             reference_samples_ms=in_ms(last.costs(last.reference)),
         )
 
-    def judge(self, check: Check, error: BaseException | None) -> Check:
-        """Return the check with its verdict, points and message.
+    def outcome(self, error: BaseException | None) -> Outcome:
+        """Return verdict, points and message of what was compared.
 
         Raises GraderFault for an error that no answer can cause.
         """
         if isinstance(error, Different):
             message = "Your results in this run are wrong; a wrong answer has no speed."
-            return replace(check, verdict=Verdict.FAIL, message=message)
+            return Outcome(Verdict.FAIL, message)
         if isinstance(error, AnswerStopped):
-            return replace(check, verdict=error.verdict, message=error.message)
+            return Outcome(error.verdict, error.message)
         if error is not None:
             raise GraderFault(f"{type(error).__name__}: {error}") from error
-        timing = self.timing
-        if timing is None or timing.growth is None:
-            message = "Too few sizes could be measured on this machine; run it again."
-            return replace(check, verdict=Verdict.NOT_MEASURED, message=message)
-        return judged(check, timing, self.budget)
+        return outcome_of(self.timing, self.budget)
 
 
-def judged(check: Check, timing: Timing, budget: float) -> Check:
-    """Return the check with the verdict that its timing deserves."""
-    assert timing.growth is not None and timing.ratio is not None
+def outcome_of(timing: Timing | None, budget: float) -> Outcome:
+    """Return what a timing deserves."""
+    if timing is None or timing.growth is None or timing.ratio is None:
+        message = "Too few sizes could be measured on this machine; run it again."
+        return Outcome(Verdict.NOT_MEASURED, message)
     if timing.growth > GROWTH_LIMIT:
         first, last = timing.sizes[-2:]
         message = (
@@ -304,12 +327,9 @@ def judged(check: Check, timing: Timing, budget: float) -> Check:
             f"{last.answer_ms / first.answer_ms:.3g}x the time "
             f"(the reference: {last.reference_ms / first.reference_ms:.3g}x)."
         )
-        return replace(
-            check, verdict=Verdict.FAIL, points=GROWTH_POINTS, message=message
-        )
-    points = points_of(timing.ratio, budget)
+        return Outcome(Verdict.FAIL, message, points=GROWTH_POINTS)
     message = f"{timing.ratio:.2f}x the reference's time"
-    return replace(check, verdict=Verdict.PASS, points=points, message=message)
+    return Outcome(Verdict.PASS, message, points=points_of(timing.ratio, budget))
 
 
 def points_of(ratio: float, budget: float) -> float:
@@ -343,7 +363,6 @@ def in_ms(costs: list[float]) -> tuple[float, ...]:
 def same(reader: Candidate, ours: bytes, theirs: bytes) -> bool:
     """Tell whether two replies mean the same values."""
     try:
-        left, right = _unpack(ours), _unpack(theirs)
-        return bool(reader._decode(left) == reader._decode(right))
-    except (AnswerStopped, msgspec.DecodeError):
+        return bool(reader.read(_unpack(ours)) == reader.read(_unpack(theirs)))
+    except (Malformed, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False

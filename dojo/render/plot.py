@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 
 from graders.results import Performance, SizePoint, Timing
 
@@ -62,7 +63,7 @@ class Axes:
         """Return the row of a line, straight between its points, at a column."""
         span = math.log(self.last_n / self.first_n)
         x = math.log(self.first_n) + span * column / (COLUMNS - 1)
-        for (n1, ms1), (n2, ms2) in zip(line, line[1:], strict=False):
+        for (n1, ms1), (n2, ms2) in pairwise(line):
             if x <= math.log(n2) + 1e-9:
                 part = (x - math.log(n1)) / math.log(n2 / n1)
                 return self.row(math.log(ms1) + part * math.log(ms2 / ms1))

@@ -31,6 +31,7 @@ _TICK_MS = 50
 _CHUNK = 1 << 13
 _LARGE_CHUNK = 1 << 18
 _SHORT_S = 0.005
+_MAX_NAMES = 4000
 _KEPT_OUTPUT = 1 << 16
 
 
@@ -38,7 +39,7 @@ _KEPT_OUTPUT = 1 << 16
 class Limits:
     """What one worker may use. Times are the answer's own, see `Patience`."""
 
-    call_s: float = 1.0
+    call_s: float = 0.5
     load_s: float = 2.0
     wall_s: float = 60.0
     cpu_s: int = 60
@@ -161,7 +162,8 @@ class Zygote:
 
     def preload(self, modules: str) -> list[str]:
         """Import standard modules, so that no answer is charged for importing them."""
-        self.control.send(b"I" + modules.encode()[:60000])
+        # cut, so that it is one message whatever an answer says that it imports
+        self.control.send(b"I" + modules.encode()[:_MAX_NAMES])
         imported: list[str] = json.loads(self._receive())
         return imported
 
@@ -226,7 +228,7 @@ class Worker:
         """
         try:
             return self._decode(self.exchange(self._encode(operations), patience))
-        except (msgspec.DecodeError, RecursionError, Malformed):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Malformed):
             raise self.broken_channel() from None
 
     def exchange(self, payload: bytes, patience: Patience) -> bytes:
@@ -290,6 +292,7 @@ class Worker:
         self._drain()
         why = clock.overrun()
         if why:
+            clock.stop()
             raise self.stop(Verdict.TIMEOUT, why)
 
     def _drain(self) -> None:

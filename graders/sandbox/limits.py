@@ -65,7 +65,7 @@ def hide_memory() -> bool:
 
 
 def drop_capabilities() -> bool:
-    """Give up every privilege of root for good; tell whether none is left."""
+    """Give up all privileges for good; tell whether none is left."""
     for capability in range(64):
         prctl(24, capability)  # PR_CAPBSET_DROP
     prctl(47, 4)  # PR_CAP_AMBIENT, CLEAR_ALL
@@ -90,7 +90,6 @@ _LIBRARY = re.compile(
     r"|readline|edit|ncursesw?|panelw?|tinfow?|gcc_s|stdc\+\+|b2|atomic)[-.].*\bso\b)"
 )
 _ZONES = "/usr/share/zoneinfo"
-_DEVICES = ["/dev/null", "/dev/urandom"]
 
 
 def readable_paths() -> Paths:
@@ -99,12 +98,10 @@ def readable_paths() -> Paths:
     Files are named one by one, for whatever allows a folder allows all below it, and
     site-packages, where the checks may be installed, lies below the standard library.
     """
-    library = os.path.dirname(os.path.realpath(os.__file__))
-    dynamic = [
-        folder for folder in map(os.path.realpath, sys.path) if "lib-dynload" in folder
-    ]
+    library = os.path.realpath(os.path.dirname(os.__file__))
+    dynamic = [os.path.realpath(p) for p in sys.path if p.endswith("/lib-dynload")]
     content = [*standard_modules(library), *dynamic, *shared_libraries()]
-    content += ["/etc/ld.so.cache", _ZONES, *_DEVICES]
+    content += ["/etc/ld.so.cache", _ZONES, "/dev/null", "/dev/urandom"]
     return [library, *dynamic, _ZONES], [p for p in content if not holds_project(p)]
 
 
@@ -188,7 +185,11 @@ def enforce(ruleset: int) -> bool:
 
 
 def confine_signals() -> bool:
-    """Refuse signals to all but this process and its children."""
+    """Refuse to signal or trace any process but this one.
+
+    The filter of system calls does the same, where it is to be had; and signals can be
+    sent in roundabout ways that a filter must know one by one.
+    """
     ruleset = new_ruleset(0, 0, _SIGNALS) if landlock_version() >= 6 else -1
     return ruleset >= 0 and enforce(ruleset)
 
@@ -198,7 +199,7 @@ def confine_signals() -> bool:
 
 @cache
 def mapped_bytes() -> int:
-    """Return how much address space is in use; first called while /proc is readable."""
+    """Return how much address space is in use, as found at the first call."""
     with suppress(OSError):
         pages = Path("/proc/self/statm").read_text().split()[0]
         return int(pages) * resource.getpagesize()
@@ -217,7 +218,8 @@ def limit_resources(
         resource.RLIMIT_NOFILE: (open_files, open_files),
         resource.RLIMIT_CORE: (0, 0),
     }
-    return all([lower(kind, *limits) for kind, limits in wanted.items()])
+    lowered = [lower(kind, *limits) for kind, limits in wanted.items()]
+    return all(lowered)
 
 
 def lower(kind: int, soft: int, hard: int) -> bool:
@@ -292,11 +294,12 @@ _BY_ARGUMENT: dict[str, Action] = {
     "prlimit64 302 261": (argument(0), *allow_if(_IF_EQUAL, 0)),
     # asyncio wants a pair of streams; a datagram socket could send to any address.
     "socketpair 53 199": (argument(1), (_MASK, 0, 0, 15), *allow_if(_IF_EQUAL, 1)),
-    # Asking for SIGIO, or any other signal in its place, to be sent to a process.
+    # Having a signal sent by a pipe: F_SETOWN, F_SETSIG, F_SETOWN_EX; FIOSETOWN,
+    # SIOCSPGRP. Typing into a terminal: TIOCSTI.
     "fcntl 72 25": (argument(1), *refuse_if(8, 10, 15)),
     "ioctl 16 29": (argument(1), *refuse_if(0x8901, 0x8902, 0x5412)),
-    # Outliving the parent; adopting.
-    "prctl 157 167": (argument(0), *refuse_if(1, 36)),
+    # Outliving the parent: PR_SET_PDEATHSIG.
+    "prctl 157 167": (argument(0), *refuse_if(1)),
 }
 
 
@@ -374,20 +377,33 @@ class Search:
         return self.places[action]
 
 
-# What to report
+# For the process that forks workers
+
+
+def prepare() -> None:
+    """Work out what every worker needs, while files can be read, once for all."""
+    mapped_bytes()
+    compile_filter(os.uname().machine)
 
 
 def worker_protection() -> list[str]:
-    """Return the layers of workers that take hold, tried in children of this process."""
-    layers = {"seccomp": filter_system_calls, "own signals": confine_signals}
+    """Return which layers of a worker keep a child from signalling this process."""
+    layers = {"seccomp": filter_system_calls, "signal scope": confine_signals}
     return [name for name, harden in layers.items() if holds_in_child(harden)]
 
 
 def holds_in_child(harden: Callable[[], bool]) -> bool:
-    child = os.fork()
+    parent, child = os.getpid(), os.fork()
     if child == 0:
         try:
-            os._exit(0 if harden() else 1)
+            os._exit(0 if harden() and not may_signal(parent) else 1)
         finally:
             os._exit(1)
     return os.waitpid(child, 0)[1] == 0
+
+
+def may_signal(pid: int) -> bool:
+    with suppress(OSError):
+        os.kill(pid, 0)
+        return True
+    return False

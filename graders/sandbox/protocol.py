@@ -22,7 +22,12 @@ MAX_DEPTH = 200
 MAX_HASHED = 10_000
 """Most members of a set or dict whose keys are not all str: colliding ints are slow."""
 
+MAX_BITS = 10_000
+"""Most bits of an int; beyond, even showing it takes long."""
+
 _AS_THEY_ARE = frozenset({type(None), bool, float, str, bytes})
+_PLAIN = _AS_THEY_ARE | {int}
+_IN_PARTS = frozenset({list, dict})
 _INT64 = range(-(1 << 63), 1 << 63)
 _CONTAINERS: dict[type, str] = {
     list: "l",
@@ -52,10 +57,12 @@ def encode(value: Any, special: Special, depth: int = 0) -> Any:
     if kind in _AS_THEY_ARE:
         return value
     if kind is int:
-        return value if value in _INT64 else {"i": hex(value)}
+        return value if value in _INT64 else {"i": hex(_showable(value))}
     if depth > MAX_DEPTH:
         raise Unsendable(f"a value nested deeper than {MAX_DEPTH} levels, or a cycle")
     if kind is list:
+        if is_plain(value):
+            return value
         return [encode(item, special, depth + 1) for item in value]
     if kind in _CONTAINERS:
         return _encode_container(value, kind, special, depth)
@@ -68,11 +75,26 @@ def encode(value: Any, special: Special, depth: int = 0) -> Any:
     return _encode_container(value, base, special, depth)
 
 
+def is_plain(values: list[Any]) -> bool:
+    """Tell whether all travel as they are; long lists of them are common."""
+    kinds = set(map(type, values))
+    if not kinds <= _PLAIN:
+        return False
+    return int not in kinds or all(v in _INT64 for v in values if type(v) is int)
+
+
+def _showable(value: int) -> int:
+    if value.bit_length() > MAX_BITS:
+        raise Unsendable(f"an int of {value.bit_length()} bits")
+    return value
+
+
 def _encode_plain(value: Any, kind: type) -> dict[str, Any] | None:
     if kind is Decimal:
         return {"D": str(value)}
     if kind is Fraction:
-        return {"F": [hex(value.numerator), hex(value.denominator)]}
+        parts = (_showable(value.numerator), _showable(value.denominator))
+        return {"F": [hex(part) for part in parts]}
     if kind is date:
         return {"date": value.isoformat()}
     if kind is time and value.tzinfo is None:
@@ -116,6 +138,8 @@ def decode(value: Any, special: Callable[[str, Any], Any]) -> Any:
     """
     kind = type(value)
     if kind is list:
+        if _IN_PARTS.isdisjoint(map(type, value)):
+            return value
         return [decode(item, special) for item in value]
     if kind is not dict:
         return value
@@ -155,15 +179,21 @@ def _read_datetime(body: Any) -> datetime:
     return value.replace(tzinfo=timezone(timedelta(microseconds=offset_us)))
 
 
+def _read_int(body: str) -> int:
+    if len(body) > MAX_BITS // 4 + 4:
+        raise Malformed("an int that no honest worker sends")
+    return int(body, 16)
+
+
 _READERS: dict[Any, Callable[[Any, Callable[[str, Any], Any]], Any]] = {
-    "i": lambda body, _: int(body, 16),
+    "i": lambda body, _: _read_int(body),
     "l": lambda body, special: [decode(item, special) for item in body],
     "t": lambda body, special: tuple([decode(item, special) for item in body]),
     "d": _read_dict,
     "s": lambda body, special: set(_read_members(body, special)),
     "f": lambda body, special: frozenset(_read_members(body, special)),
     "D": lambda body, _: Decimal(body),
-    "F": lambda body, _: Fraction(int(body[0], 16), int(body[1], 16)),
+    "F": lambda body, _: Fraction(*map(_read_int, body)),
     "date": lambda body, _: date.fromisoformat(body),
     "time": lambda body, _: time.fromisoformat(body),
     "td": lambda body, _: timedelta(*body),

@@ -16,11 +16,18 @@ import random
 import sys
 import types
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from protocol import HEADER, Unsendable, decode, encode  # type: ignore[import-not-found]
+from protocol import (  # type: ignore[import-not-found]
+    HEADER,
+    Unsendable,
+    decode,
+    encode,
+    is_plain,
+)
 
 MODULE = "answer"
 _CHUNK = 1 << 16
@@ -61,6 +68,10 @@ class Raised:
     error: BaseException
 
 
+class Missing(Exception):
+    """A name of the stub that the answer does not have."""
+
+
 @dataclass
 class Played:
     """The results of `play`, and what ended it before its time."""
@@ -98,7 +109,8 @@ class Channel:
 
 
 def _frame_size(data: bytes) -> int:
-    return HEADER.size + int.from_bytes(data[:4])
+    size: int = HEADER.size + HEADER.unpack_from(data)[0]
+    return size
 
 
 class Worker:
@@ -142,9 +154,12 @@ class Worker:
             outcomes = []
             for operation in operations:
                 outcomes.append(self.outcome(operation))
-                if outcomes[-1][0] == "raised":
+                if outcomes[-1][0] in ("raised", "missing"):
                     break
-            self.channel.send(ticket, outcomes)
+            try:
+                self.channel.send(ticket, outcomes)
+            except MemoryError as error:
+                self.channel.send(ticket, [self.raised(error)])
 
     def outcome(self, operation: list[Any]) -> list[Any]:
         """Carry out one operation; return what came of it, in plain data."""
@@ -168,9 +183,7 @@ class Worker:
                 return self.raised(result.error)
             if type(result) is Played:
                 return self.played(result)
-            return ["ok", self.encode(result)]
-        except Unsendable as error:
-            return ["ok", {"x": [str(error), ""]}]
+            return ["ok", self.encode_or_foreign(result)]
         except BaseException as error:  # raised by the result's own methods
             return self.raised(error)
 
@@ -241,12 +254,22 @@ class Worker:
         return act
 
     def call(self, name: str, args: list[Any], kwargs: Any) -> Act:
+        if name not in self.namespace:
+            raise Missing(name)
         function = self.namespace[name]
         return partial(function, *self.decode(args), **self.keywords(kwargs))
 
     def method(self, number: int, name: str, args: list[Any], kwargs: Any) -> Act:
-        bound = getattr(self.objects[number], name)
-        return partial(bound, *self.decode(args), **self.keywords(kwargs))
+        return partial(
+            self.bound(number, name), *self.decode(args), **self.keywords(kwargs)
+        )
+
+    def bound(self, number: int, name: str) -> Any:
+        owner = self.objects[number]
+        try:
+            return getattr(owner, name)
+        except AttributeError:
+            raise Missing(f"{type(owner).__name__[:80]}.{name}") from None
 
     def keywords(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         return {name: self.decode(value) for name, value in kwargs.items()}
@@ -261,7 +284,7 @@ class Worker:
     ) -> Act:
         """Make many calls; each sets the clock first. Stops at the first exception."""
         now = self.objects[clock]
-        bound = [getattr(self.objects[number], name) for number, name in methods]
+        bound = [self.bound(number, name) for number, name in methods]
         steps = list(zip(self.decode(times), which, self.decode(calls), strict=True))
 
         def act() -> Played:
@@ -281,20 +304,19 @@ class Worker:
         return ["played", *self.columns(played.results), failure]
 
     def columns(self, results: list[Any]) -> list[Any]:
-        """Return [record name, columns] for results of one record, else [None, list]."""
+        """Return [record name, columns] if all are one record, else [None, list]."""
         kinds = set(map(type, results))
         if len(kinds) == 1:
             name = self.record_name(kinds.pop())
-            if name is not None:
-                return [
-                    name,
-                    [self.column(f, results) for f in self.record_fields[name]],
-                ]
+            with suppress(Unsendable):
+                if name is not None:
+                    fields = self.record_fields[name]
+                    return [name, [self.column(field, results) for field in fields]]
         return [None, [self.encode_or_foreign(result) for result in results]]
 
     def column(self, field: str, results: list[Any]) -> list[Any]:
-        values = [getattr(result, field) for result in results]
-        if set(map(type, values)) <= {bool, type(None)}:
+        values = [field_of(result, field) for result in results]
+        if is_plain(values):
             return values
         return [self.encode_or_foreign(value) for value in values]
 
@@ -369,7 +391,7 @@ class Worker:
 
     def fields(self, value: Any, name: str, depth: int) -> list[Any]:
         return [
-            encode(getattr(value, field), self.special, depth + 1)
+            encode(field_of(value, field), self.special, depth + 1)
             for field in self.record_fields[name]
         ]
 
@@ -389,6 +411,8 @@ class Worker:
     # Exceptions
 
     def raised(self, error: BaseException) -> list[Any]:
+        if type(error) is Missing:
+            return ["missing", text_of(error, str)]
         kind = type(error)
         return [
             "raised",
@@ -415,9 +439,17 @@ class Worker:
         return frames
 
     def attributes(self, error: BaseException) -> dict[str, Any]:
-        """Return what the exception carries beside its message, as far as it travels."""
+        """Return what the exception carries beside its message."""
         found = list(vars(error).items())[:8] if hasattr(error, "__dict__") else []
         return {str(k)[:80]: self.encode_or_foreign(v) for k, v in found}
+
+
+def field_of(record: Any, field: str) -> Any:
+    try:
+        return getattr(record, field)
+    except AttributeError:
+        name = type(record).__name__[:80]
+        raise Unsendable(f"a {name} that has no {field}") from None
 
 
 def text_of(value: Any, form: Callable[[Any], str]) -> str:

@@ -144,7 +144,7 @@ class Zygote:
             del self.ended[next(iter(self.ended))]
 
     def end_orphans(self) -> float:
-        """Kill adopted children that are no worker of ours; return their CPU seconds."""
+        """Kill adopted children that are no workers; return their CPU seconds."""
         cpu_s = 0.0
         for pid in self.living_children() - self.children:
             kill(pid)
@@ -167,7 +167,7 @@ class Zygote:
             os.close(self.kin)
         os.setpgid(0, 0)
         limits = self.own.limits
-        limits.die_with_parent()
+        limits.die_with_parent(os.getsid(0))  # the zygote leads the session
         limits.limit_resources(**self.options["limits"])
         limits.confine_signals()
         limits.filter_system_calls()
@@ -200,14 +200,14 @@ def import_standard(names: list[str]) -> list[str]:
     """Import those of the names that are harmless standard modules; return them."""
     done = []
     for name in names:
-        top = name.partition(".")[0]
+        top, *below = name.split(".")
         if top not in sys.stdlib_module_names or top in NOT_PRELOADED:
             continue
-        try:
-            __import__(name)
-        except Exception:
+        if any(part.startswith("_") for part in below):
             continue
-        done.append(name)
+        with contextlib.suppress(BaseException):
+            importlib.import_module(name)
+            done.append(name)
     gc.freeze()
     return done
 
@@ -229,9 +229,10 @@ def confine(limits: Any) -> list[str]:
     """Give up what no worker may have; return the names of what is in force."""
     limits.die_with_parent()
     limits.adopt_orphans()
+    limits.prepare()
     files = limits.confine_files(limits.readable_paths())
     dropped = "no capabilities" if limits.drop_capabilities() else None
-    return [name for name in (files, dropped) if name]
+    return [*filter(None, (files, dropped)), *limits.worker_protection()]
 
 
 def main() -> None:
