@@ -70,7 +70,6 @@ def parser() -> argparse.ArgumentParser:
     audit = commands.add_parser("audit", help="the author's gate for a kata")
     audit.set_defaults(command=audit_command)
     audit.add_argument("kata", nargs="?")
-    audit.add_argument("--quick", action="store_true", help="one seed, no mutants")
     return top
 
 
@@ -147,7 +146,7 @@ def audit_command(arguments: argparse.Namespace) -> int:
     from dojo.audit import audit_all
 
     names = [arguments.kata] if arguments.kata else kata_names()
-    return PASSED if audit_all(names, quick=arguments.quick) else NOT_PASSED
+    return PASSED if audit_all(names) else NOT_PASSED
 
 
 if __name__ == "__main__":

@@ -110,7 +110,12 @@ class Candidate:
     """The answer's module, as a check sees it."""
 
     def __init__(
-        self, contract: Contract, answer: Answer, zygote: Zygote, patience: Patience
+        self,
+        contract: Contract,
+        answer: Answer,
+        zygote: Zygote,
+        patience: Patience,
+        shrinks: int = MAX_SHRINKS,
     ) -> None:
         self._contract = contract
         self._answer = answer
@@ -120,7 +125,7 @@ class Candidate:
         self._pending: list[list[Any]] = []
         self._numbers = 0
         self._names: dict[str, int] = {}
-        self._tries_left = MAX_SHRINKS
+        self._tries_left = shrinks
         self._shares_process = True
         self.events: list[Event] = []
         self.failure: Failure | None = None
@@ -136,9 +141,10 @@ class Candidate:
         fails in it is believed only if it also fails in a fresh one; an answer that
         keeps something between examples gets a fresh process for each from then on.
         """
-        if self._tries_left <= 0:
-            raise SmallestFound
-        self._tries_left -= self.failure is not None
+        if self.failure is not None:
+            if self._tries_left <= 0:
+                raise SmallestFound
+            self._tries_left -= 1
         if self._worker is not None:
             with suppress(AnswerRaised, LawBroken, AnswerStopped, NotDone):
                 self._tell_anew(["reset"])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from graders.candidate import Answer
+from graders.candidate import MAX_SHRINKS, Answer
 from graders.checks import CheckFacts, Judged, Outcome
 from graders.judges import Judges
 from graders.kata import Kata
@@ -103,10 +103,16 @@ def decoded(source: bytes) -> tuple[str, Outcome | None]:
 class Run:
     """The checks of one answer, as they end."""
 
-    def __init__(self, judges: Judges, seed: int, watch: Watch) -> None:
+    def __init__(
+        self, judges: Judges, seed: int, watch: Watch, shrinks: int = MAX_SHRINKS
+    ) -> None:
         self.judges = judges
         self.seed = seed
         self.watch = watch
+        self.shrinks = shrinks
+        self.until_caught = False
+        """Whether the first verdict that is not a pass ends the run."""
+        self.caught = False
         self.judged: dict[str, Judged] = {}
         self.own_s = 0.0
 
@@ -129,36 +135,41 @@ class Run:
         self._run(measurable)
 
     def _run(self, facts: list[CheckFacts]) -> None:
-        names = [fact.name for fact in facts]
-        for judged in self.judges.run(self._while_patient(names), self.seed):
+        names: Iterable[str] = [fact.name for fact in facts]
+        names = self._while_patient(names)
+        for judged in self.judges.run(names, self.seed, self.shrinks):
             self.own_s += judged.own_s
             self._end(judged)
         message = f"Not run: your code has used up its {RUN_S:g} s for all checks."
+        if self.until_caught:
+            return
         left = [fact for fact in facts if fact.name not in self.judged]
         self.all_end_with(left, Outcome(Verdict.TIMEOUT, message))
 
-    def _while_patient(self, names: list[str]) -> Iterator[str]:
+    def _while_patient(self, names: Iterable[str]) -> Iterator[str]:
         for name in names:
-            if self.own_s > RUN_S:
+            if self.own_s > RUN_S or (self.until_caught and self.caught):
                 return
             yield name
 
     def _end(self, judged: Judged) -> None:
         self.judged[judged.check.name] = judged
+        self.caught = self.caught or not judged.check.passed
         self.watch(judged.check)
 
     def why_not_timed(self, fact: CheckFacts) -> Outcome | None:
         """A wrong answer has no speed: return what stands in the way of timing it."""
-        failed = [
-            judged.check
+        about = [
+            judged
             for judged in self.judged.values()
             if judged.check.category is Category.CORRECTNESS
             and judged.check.level <= fact.level
-            and not judged.check.passed
-            and judged.used & set(fact.measures)
         ]
-        if not failed:
+        using = [judged for judged in about if judged.used & set(fact.measures)]
+        failed = [judged.check for judged in using if not judged.check.passed]
+        if using and not failed:
             return None
+        failed = failed or [judged.check for judged in about]
         names = " and ".join(fact.measures)
         if all(check.verdict is Verdict.TODO for check in failed):
             return Outcome(Verdict.TODO, f"{names} is still to do")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
 from typing import Any
 
-from graders.candidate import Answer
+from graders.candidate import MAX_SHRINKS, Answer
 from graders.checks import CheckFacts, GraderFault, Judged, Outcome
 from graders.kata import Kata, KataError
 from graders.sandbox import limits
@@ -62,6 +62,10 @@ class Judges:
         theirs.close()
         return Seat(process, ours)
 
+    def collect(self) -> None:
+        """Wait until the checks are known, without an answer."""
+        self.prepare(Answer(""))
+
     def prepare(self, answer: Answer) -> Outcome | None:
         """Give the answer to every judge; return why it cannot be imported, if so.
 
@@ -74,15 +78,22 @@ class Judges:
         self.protection = replies[0].protection
         return next((reply.problem for reply in replies if reply.problem), None)
 
-    def run(self, names: Iterable[str], seed: int) -> Iterator[Judged]:
-        """Run checks on the answer, as many at a time as there are judges."""
-        waiting, busy = deque(names), dict[Connection, Seat]()
+    def run(
+        self, names: Iterable[str], seed: int, shrinks: int = MAX_SHRINKS
+    ) -> Iterator[Judged]:
+        """Run checks on the answer, as many at a time as there are judges.
+
+        A name is taken only when a judge is free for it, so `names` may end early.
+        """
+        waiting, busy = iter(names), dict[Connection, Seat]()
         idle = list(self.seats)
-        while waiting or busy:
-            while waiting and idle:
+        while True:
+            for name in islice(waiting, len(idle)):
                 seat = idle.pop()
-                seat.connection.send(("run", waiting.popleft(), seed))
+                seat.connection.send(("run", name, seed, shrinks))
                 busy[seat.connection] = seat
+            if not busy:
+                return
             for ready in self._wait(list(busy)):
                 idle.append(busy.pop(ready))
                 yield self._receive(idle[-1])

@@ -28,7 +28,7 @@ MORE_ROUNDS = 3
 """At each of the last sizes, while the growth is borderline."""
 SETUP_FACTOR = 16
 GROWTH_POINTS = 0.25
-SMALLEST_MS = 1.0
+SMALLEST_MS = 0.5
 """A size that costs the reference less is too small to compare."""
 PREDICTED_S = 1.0
 """A size that would cost the answer more CPU is left out."""

@@ -37,6 +37,9 @@ _WORDS = {
 }
 
 
+_UNTIMED = (Verdict.TODO, Verdict.NOT_MEASURED)
+
+
 class Terminal:
     """Turns reports into text, in colour or not."""
 
@@ -102,7 +105,7 @@ class Terminal:
 
     def counterexample(self, example: Counterexample) -> Iterator[str]:
         """Yield at most about eight lines: statements, got and expected, the file."""
-        for line in shortened(example.code):
+        for line in shortened(joined(example.code)):
             yield f"          {cut(line)}"
         yield from self.fact("got", example.got, "red")
         yield from self.fact("expected", example.expected, "green")
@@ -114,7 +117,10 @@ class Terminal:
             yield from self.fact("run it", f"python {example.file}", "dim")
 
     def fact(self, name: str, text: str, colour: str) -> Iterator[str]:
-        yield f"          {self.paint(colour, f'{name:<9}')} {cut(text, WIDTH - 20)}"
+        first, *rest = textwrap.wrap(one_line(text), WIDTH - 20) or [""]
+        yield f"          {self.paint(colour, f'{name:<9}')} {first}"
+        if rest:
+            yield " " * 20 + rest[0] + ("…" if rest[1:] else "")
 
     # Speed
 
@@ -124,8 +130,9 @@ class Terminal:
         if not checks:
             return
         yield ""
-        if all(check.verdict is Verdict.TODO for check in checks):
-            yield f"{self.paint('bold', 'Performance')}: to do ({len(checks)} laws)"
+        if all(check.verdict in _UNTIMED for check in checks):
+            words = f"timed once the laws above hold ({len(checks)} laws)"
+            yield f"{self.paint('bold', 'Performance')}: {words}"
             return
         yield self.paint("bold", "Performance")
         for check in checks:
@@ -170,10 +177,8 @@ class Terminal:
 
 
 def growth_text(timing: Timing) -> str:
-    if timing.answer_growth is None or timing.reference_growth is None:
-        return ""
-    mine, theirs = timing.answer_growth, timing.reference_growth
-    return f"growth n^{mine:.2f} (n^{theirs:.2f})"
+    """Return how the ratio grows; 0 is to grow as the reference does."""
+    return "" if timing.growth is None else f"ratio grows n^{timing.growth:.2f}"
 
 
 def score_parts(scores: Scores) -> str:
@@ -207,17 +212,34 @@ def next_step(report: Report, kata: Kata) -> str:
     return f"Next: level {first.level}, {first.law!r} {debug}Then: {again}"
 
 
-def shortened(code: tuple[str, ...]) -> list[str]:
-    """Return a few of the lines, the last ones above all."""
-    if len(code) <= CODE_LINES:
-        return list(code)
-    left_out = len(code) - CODE_LINES + 1
-    return [code[0], f"# ... {left_out} more lines", *code[2 - CODE_LINES :]]
+def joined(code: tuple[str, ...]) -> list[str]:
+    """Return the lines, each setting of a clock before the call that it is for."""
+    lines: list[str] = []
+    sets_clock = False
+    for line in code:
+        if sets_clock:
+            lines[-1] += f"; {line}"
+        else:
+            lines.append(line)
+        sets_clock = bool(re.fullmatch(r"clock\w* = .*|clock\w*\.set\(.*\)", line))
+    return lines
+
+
+def shortened(lines: list[str]) -> list[str]:
+    """Return a few of the lines: what is made first, and above all the last ones."""
+    if len(lines) <= CODE_LINES:
+        return lines
+    left_out = len(lines) - CODE_LINES + 1
+    return [lines[0], f"# ... {left_out} more in the file", *lines[2 - CODE_LINES :]]
 
 
 def cut(text: str, width: int = WIDTH - 10) -> str:
-    line = re.sub(r"\s*\n\s*", " ", text)
+    line = one_line(text)
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def one_line(text: str) -> str:
+    return re.sub(r"\s*\n\s*", " ", text)
 
 
 def wrapped(text: str) -> list[str]:

@@ -45,6 +45,9 @@ class Clock:
     def __call__(self) -> int:
         return self.now
 
+    def __repr__(self) -> str:
+        return "clock"
+
 
 class Script:
     """A callable whose results were written down beforehand, the last one repeating."""
