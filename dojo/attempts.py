@@ -51,12 +51,11 @@ def _written(check: Check, answer: Path, folder: Path, number: int) -> Check:
 
 
 def reset(kata: Kata) -> Path | None:
-    """Restore the pristine stub; return where the attempt is kept, None if pristine."""
-    written = kata.stub.read_bytes()
-    if written == kata.starting_point.encode():
-        return None
-    kept = archive(kata, written)
-    write(kata.stub, kata.starting_point.encode())
+    """Restore the pristine stub; return where the attempt is kept, if there was one."""
+    pristine = kata.starting_point.encode()
+    written = kata.stub.read_bytes() if kata.stub.exists() else pristine
+    kept = None if written == pristine else archive(kata, written)
+    write(kata.stub, pristine)
     return kept
 
 

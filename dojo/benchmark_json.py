@@ -67,7 +67,5 @@ def write_benchmark_json(report: Report, file: Path) -> bool:
         test.write_text(_REPLAYS, "utf-8")
         options = ["-p", "no:terminal", "-p", "no:cacheprovider", "--rootdir", folder]
         plugin = Recorded(report.performance.timings)
-        pytest.main(
-            ["-qq", f"--benchmark-json={file}", *options, str(test)], plugins=[plugin]
-        )
+        pytest.main([f"--benchmark-json={file}", *options, str(test)], [plugin])
     return file.is_file()

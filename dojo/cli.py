@@ -107,10 +107,17 @@ def answer_of(given: Path | None, kata: Kata) -> Path:
     answer = given or kata.stub
     if not answer.is_file():
         what = "is a folder" if answer.is_dir() else "is not there"
-        raise KataError(f"{answer} {what}; give the file with your answer")
-    with_root = answer.resolve()
-    here = Path.cwd()
-    return with_root.relative_to(here) if with_root.is_relative_to(here) else answer
+        repair = "give the file with your answer"
+        if given is None:
+            repair = f'"make reset KATA={kata.name}" restores it'
+        raise KataError(f"{shown_path(answer)} {what}; {repair}")
+    return shown_path(answer)
+
+
+def shown_path(path: Path) -> Path:
+    """Return a path as short as it can be written from here."""
+    whole, here = path.resolve(), Path.cwd()
+    return whole.relative_to(here) if whole.is_relative_to(here) else path
 
 
 def level_of(level: int | None, kata: Kata) -> None:
@@ -135,10 +142,10 @@ def reset_command(arguments: argparse.Namespace) -> int:
     kata = read_kata(arguments.kata)
     kept = attempts.reset(kata)
     if kept is None:
-        print(f"katas/{kata.name}/stub.py is as it was handed out; nothing to do.")
-    else:
-        print(f"Your attempt is kept in {os.path.relpath(kept)}.")
         print(f"katas/{kata.name}/stub.py is as it was handed out.")
+    else:
+        print(f"Your attempt is kept in {shown_path(kept)}.")
+        print(f"katas/{kata.name}/stub.py is again as it was handed out.")
     return PASSED
 
 

@@ -344,7 +344,7 @@ class Candidate:
     def _read_special(self, tag: str, body: Any) -> Any:
         if tag == "r":
             name, fields = body
-            return self._contract.records[name](*map(self.read, fields))
+            return self._contract.records[name](*self.read(fields))
         if tag == "x":
             return Foreign(clean(str(body[0]), 120), clean(str(body[1]), 200))
         if tag == "it":
@@ -443,15 +443,17 @@ class Candidate:
         self.events.append(Event(step.method.line(step.args, {}), result))
 
 
+_SIZES: dict[Any, int] = {"ok": 2, "raised": 6, "played": 4, "missing": 2}
+
+
 def _are_outcomes(outcomes: Any, asked: int) -> bool:
     """Tell whether a reply has the form of outcomes: it may be forged."""
     if type(outcomes) is not list or not 0 < len(outcomes) <= asked:
         return False
-    sizes = {"ok": 2, "raised": 6, "played": 4, "missing": 2}
     for outcome in outcomes:
-        if type(outcome) is not list or len(outcome) != sizes.get(
-            str(outcome[:1])[2:-2]
-        ):
+        if type(outcome) is not list or not outcome or type(outcome[0]) is not str:
+            return False
+        if len(outcome) != _SIZES.get(outcome[0]):
             return False
     return len(outcomes) == asked or outcomes[-1][0] in ("raised", "missing")
 
@@ -497,7 +499,9 @@ class RemoteInstance(RemoteObject):
     def __getattr__(self, name: str) -> RemoteMethod:
         if not self.candidate._contract.has(self.class_name, name):
             raise AttributeError(f"the stub's {self.class_name} has no {name!r}")
-        return RemoteMethod(self.candidate, self, name)
+        method = RemoteMethod(self.candidate, self, name)
+        setattr(self, name, method)
+        return method
 
 
 @dataclass(frozen=True)

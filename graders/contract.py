@@ -111,7 +111,9 @@ def mismatch(value: Any, expected: str) -> str:
     if value is None:
         return f"None, expected {expected}"
     kind = getattr(value, "type_name", type(value).__name__)
-    return f"{show(value, 60)} ({kind}), expected {expected}"
+    shown = show(value, 60)
+    said = shown if kind in shown else f"{shown} ({kind})"
+    return f"{said}, expected {expected}"
 
 
 def _record(kind: type) -> Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
@@ -48,6 +49,7 @@ class Judges:
             # takes a third of a second, in which the zygotes make themselves ready
             import graders.plugin  # noqa: F401
 
+            gc.freeze()
             self.seats = [self._seat(zygote, deep) for zygote in self.zygotes]
         except BaseException:
             self.close()

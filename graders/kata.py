@@ -18,7 +18,6 @@ ROOT = Path(__file__).parents[1]
 NEEDED = (
     "README.md",
     "kata.toml",
-    "stub.py",
     "examples.py",
     "hints.md",
     "hidden/test_correctness.py",

@@ -109,7 +109,11 @@ def _line(event: Event) -> str:
     text = event.text(MAX_VALUE)
     if event.raised is not None:
         return f"with suppress(Exception): {text}  # {event.raised.type_name}"
-    return text if event.result is None else f"{text}  # {brief(event.result)}"
+    if event.result is None:
+        return text
+    # on one line, or what the answer says of itself would become code
+    result = brief(event.result).replace("\n", " ")
+    return f"{text}  # {result}"
 
 
 def brief(value: Any) -> str:

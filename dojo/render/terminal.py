@@ -120,7 +120,7 @@ class Terminal:
         first, *rest = textwrap.wrap(one_line(text), WIDTH - 20) or [""]
         yield f"          {self.paint(colour, f'{name:<9}')} {first}"
         if rest:
-            yield " " * 20 + rest[0] + ("…" if rest[1:] else "")
+            yield " " * 20 + (rest[0][: WIDTH - 21] + "…" if rest[1:] else rest[0])
 
     # Speed
 
@@ -149,11 +149,12 @@ class Terminal:
         self, timing: Timing, check: Check, performance: Performance
     ) -> Iterator[str]:
         last = timing.sizes[-1]
-        yield (
-            f"          n={last.n}  you {last.answer_ms:.1f} ms  "
+        figures = (
+            f"n={last.n}  you {last.answer_ms:.1f} ms  "
             f"reference {last.reference_ms:.1f} ms  {last.ratio:.2f}x  "
             f"tier {timing.tier}  {growth_text(timing)}"
         )
+        yield f"          {cut(figures)}"
         if not check.passed:
             yield from indented(check.message, 10)
             yield from (f"          {line}" for line in doubling_table(timing))

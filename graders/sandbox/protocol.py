@@ -148,7 +148,7 @@ def decode(value: Any, special: Callable[[str, Any], Any]) -> Any:
     ((tag, body),) = value.items()
     try:
         reader = _READERS.get(tag)
-        return reader(body, special) if reader else special(tag, body)
+        return special(tag, body) if reader is None else reader(body, special)
     except Malformed:
         raise
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:

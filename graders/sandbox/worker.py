@@ -393,10 +393,10 @@ class Worker:
         return {"x": [kind.__name__[:80], text_of(value, repr)[:200]]}
 
     def fields(self, value: Any, name: str, depth: int) -> list[Any]:
-        return [
-            encode(field_of(value, field), self.special, depth + 1)
-            for field in self.record_fields[name]
-        ]
+        values = [field_of(value, field) for field in self.record_fields[name]]
+        if is_plain(values):
+            return values
+        return [encode(item, self.special, depth + 1) for item in values]
 
     def record_name(self, kind: type) -> str | None:
         """Return which of the stub's records `kind` is, by the answer's own class."""

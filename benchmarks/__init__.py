@@ -1,0 +1,1 @@
+"""Measurements of the grader itself: run `make bench`."""

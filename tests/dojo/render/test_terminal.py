@@ -1,0 +1,82 @@
+"""What a learner reads in a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dojo.render.terminal import WIDTH, Terminal, joined, shortened
+from graders.kata import Kata
+from graders.results import Report, Verdict
+
+
+def test_every_line_fits_eighty_columns(tiny: Kata, report: Report) -> None:
+    """No line of a report is wider than 80 columns, whatever the values in it."""
+    example = report.checks[1].counterexample
+    assert example is not None
+    wide = replace(example, got="x" * 500, expected="y " * 300, printed="z\n" * 99)
+    checks = [replace(report.checks[1], counterexample=wide, law="word " * 40)]
+    text = Terminal(tiny).report(replace(report, checks=(*report.checks, *checks)))
+    assert max(map(len, text.splitlines())) <= WIDTH
+
+
+def test_no_colour_unless_asked(tiny: Kata, report: Report) -> None:
+    """Escape sequences are there in colour, and only then."""
+    assert "\x1b" not in Terminal(tiny).report(report)
+    assert "\x1b[31m" in Terminal(tiny, colour=True).report(report)
+
+
+def test_counterexample_is_short_and_complete(tiny: Kata, report: Report) -> None:
+    """A broken law shows its statements, what came and what was expected."""
+    lines = Terminal(tiny).report(report).splitlines()
+    at = next(i for i, line in enumerate(lines) if "Law of broken." in line)
+    assert [line.strip() for line in lines[at + 1 : at + 6]] == [
+        "clock = Clock(3); counter = Counter(5, clock)",
+        "counter.add(1)  # Reading(4, False)",
+        "counter.add(1)",
+        "got       Reading(count=4, full=False)",
+        "expected  count=5: the sum so far",
+    ]
+
+
+def test_untouched_level_is_one_line(tiny: Kata, report: Report) -> None:
+    """A level of which nothing is filled in is one line, not a list."""
+    assert "Level 2  Counters: to do (1 laws)" in Terminal(tiny).report(report)
+
+
+def test_growth_is_shown_where_it_fails(tiny: Kata, report: Report) -> None:
+    """A growth that fails shows the doubling table and the plot."""
+    text = Terminal(tiny).report(report)
+    assert "x4 input -> x16 time" in text
+    assert "y you   r reference" in text
+
+
+def test_last_words_are_the_next_step(tiny: Kata, report: Report) -> None:
+    """The last lines tell what to do now: the first broken law, or where to begin."""
+    assert "Next: level 1, 'Law of broken.'" in Terminal(tiny).report(report)
+    todo = tuple(
+        replace(check, verdict=Verdict.TODO, message="double is still to do")
+        for check in report.checks
+    )
+    text = Terminal(tiny).report(replace(report, checks=todo))
+    assert "begin with level 1 (double) in katas/tiny/stub.py" in " ".join(text.split())
+
+
+def test_weak_isolation_is_said(tiny: Kata, report: Report) -> None:
+    """A run that could not isolate the answer says that its grade is not verified."""
+    text = Terminal(tiny).report(replace(report, protection=()))
+    assert "grade not verified" in text
+
+
+def test_long_stories_keep_their_end() -> None:
+    """Of a long story the first line and the last ones are shown, and how many not."""
+    lines = shortened([f"step({n})" for n in range(20)])
+    assert lines[0] == "step(0)"
+    assert lines[1] == "# ... 16 more in the file"
+    assert lines[-1] == "step(19)"
+
+
+def test_clock_joins_the_call_it_is_for() -> None:
+    """Setting the clock stands on the line of the call that it is for."""
+    assert joined(("clock.set(4)", "window.check('a')")) == [
+        "clock.set(4); window.check('a')"
+    ]
