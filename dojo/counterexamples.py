@@ -22,6 +22,11 @@ from fractions import Fraction
 
 ANSWER = {answer!r}
 
+spec = importlib.util.spec_from_file_location("answer", ANSWER)
+answer = sys.modules["answer"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(answer)
+globals().update({{k: v for k, v in vars(answer).items() if not k.startswith("__")}})
+
 
 class Clock:
     def __init__(self, now):
@@ -46,11 +51,6 @@ class Script:
             raise step
         return step
 
-
-spec = importlib.util.spec_from_file_location("answer", ANSWER)
-answer = sys.modules["answer"] = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(answer)
-globals().update({{k: v for k, v in vars(answer).items() if not k.startswith("__")}})
 
 print("expected ", {expected!r})
 {code}

@@ -208,31 +208,47 @@ class Audit:
 
     def wrong_answers(self) -> Iterator[Finding]:
         for file in sorted((self.kata.solutions / "wrong").glob("*.py")):
-            yield Finding("wrong", file.name, self._why_not_caught(file))
+            yield Finding("wrong", file.name, self.why_not_caught(file))
 
-    def _why_not_caught(self, file: Path) -> str:
+    def why_not_caught(self, file: Path, briefly: bool = False) -> str:
+        """Return why a wrong answer is not what its header says, or "".
+
+        `briefly` runs no more checks than it takes to see that it is caught there.
+        """
         source = file.read_bytes()
         header = _CAUGHT.search(source.decode())
         if not header:
             return 'its docstring has no line "Caught: level N, CATEGORY"; add it'
         level, category = int(header[1]), header[2]
-        due = [
-            c for c in self.judges.checks if (c.level, c.category) == (level, category)
-        ]
-        everything = list(self.judges.checks)
-        if category != Category.PERFORMANCE:
-            everything = self.about_results
-        verdicts = self.verdicts(source, everything)
-        caught = [c for c in due if is_caught(verdicts[c.name])]
-        self.needed.update(name for name, v in verdicts.items() if is_caught(v))
+        every = self.judges.checks
+        due = [c for c in every if (c.level, c.category) == (level, category)]
+        verdicts = self._verdicts_on_wrong(source, due, briefly)
+        everywhere = [name for name, verdict in verdicts.items() if is_caught(verdict)]
+        self.needed.update(everywhere)
+        caught = [check for check in due if check.name in everywhere]
         if not caught:
-            others = [name for name, v in verdicts.items() if is_caught(v)]
-            return f"not caught at level {level}, {category}; caught by {others}"
-        if category == Category.PERFORMANCE:
-            return ""
+            return f"not caught at level {level}, {category}; caught by {everywhere}"
         return self._missed_seed(source, caught)
 
+    def _verdicts_on_wrong(
+        self, source: bytes, due: list[CheckFacts], briefly: bool
+    ) -> Verdicts:
+        timed = any(check.category is Category.PERFORMANCE for check in due)
+        if not briefly:
+            checks = list(self.judges.checks) if timed else self.about_results
+            return self.verdicts(source, checks)
+        if not timed:
+            return self.verdicts(source, due, until_caught=True)
+        before = [
+            check
+            for check in self.of(Category.CORRECTNESS)
+            if check.level <= due[0].level
+        ]
+        return self.verdicts(source, before + due)
+
     def _missed_seed(self, source: bytes, checks: list[CheckFacts]) -> str:
+        if checks[0].category is Category.PERFORMANCE:
+            return ""  # its input is large, and the same for every seed but in detail
         for seed in range(1, self.seeds):
             verdicts = self.verdicts(source, checks, seed=seed, until_caught=True)
             if not any(is_caught(verdict) for verdict in verdicts.values()):

@@ -14,7 +14,13 @@ from typing import Any, NamedTuple
 
 from graders.contract import Contract
 from graders.results import Verdict
-from graders.sandbox.host import AnswerStopped, Patience, Worker, Zygote
+from graders.sandbox.host import (
+    AnswerStopped,
+    Patience,
+    Worker,
+    Zygote,
+    out_of_memory,
+)
 from graders.sandbox.protocol import Malformed, decode, encode
 from graders.showing import Foreign, clean, show
 
@@ -237,6 +243,8 @@ class Candidate:
         if outcome[0] != "played":
             outcome = ["played", None, [], outcome]
         name, body, failure = outcome[1:]
+        if failure is not None and not _are_outcomes([failure], 1):
+            raise self._broken()
         results = self._results(name, body)
         for step, result in zip(steps, results, strict=False):
             self._note_step(clock, step, result)
@@ -409,9 +417,7 @@ class Candidate:
         if "NotImplementedError" in error.bases:
             return NotDone(f"{method.qualified if method else 'it'} is still to do")
         if "MemoryError" in error.bases:
-            limit = self._zygote.limits.memory_mib
-            message = f"Your code needed more memory than it may have ({limit} MiB)."
-            return self._stop(Verdict.MEMORY, message)
+            return self._stop(Verdict.MEMORY, out_of_memory(self._zygote.limits))
         if {"SystemExit", "KeyboardInterrupt"} & set(error.bases):
             name = error.type_name
             message = f"Your code raised {name} in place of returning an answer."

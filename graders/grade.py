@@ -12,7 +12,7 @@ from pathlib import Path
 
 from graders.candidate import MAX_SHRINKS, Answer
 from graders.checks import CheckFacts, Judged, Outcome
-from graders.judges import Judges
+from graders.judges import Judges, cores
 from graders.kata import Kata
 from graders.results import (
     Category,
@@ -209,7 +209,7 @@ def performance_of(kata: Kata, facts: list[CheckFacts], run: Run) -> Performance
 def machine_busy() -> bool:
     """Tell whether more processes want to run than there are processors."""
     with contextlib.suppress(OSError, AttributeError):
-        return os.getloadavg()[0] > len(os.sched_getaffinity(0)) + 0.5
+        return os.getloadavg()[0] > cores() + 0.5
     return False
 
 

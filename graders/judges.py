@@ -24,6 +24,13 @@ DEADLINE_S = 900
 """Wall seconds without any news from any judge, after which grading is given up."""
 
 
+def cores() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @dataclass
 class Seat:
     """One judge process, as its owner sees it."""
@@ -44,7 +51,7 @@ class Judges:
         self.zygotes: list[Zygote] = []
         self.seats: list[Seat] = []
         try:
-            for _ in range(count or len(os.sched_getaffinity(0))):
+            for _ in range(count or cores()):
                 self.zygotes.append(Zygote(hash_seed=hash_seed))
             # takes a third of a second, in which the zygotes make themselves ready
             import graders.plugin  # noqa: F401

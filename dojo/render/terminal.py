@@ -150,9 +150,9 @@ class Terminal:
     ) -> Iterator[str]:
         last = timing.sizes[-1]
         figures = (
-            f"n={last.n}  you {last.answer_ms:.1f} ms  "
-            f"reference {last.reference_ms:.1f} ms  {last.ratio:.2f}x  "
-            f"tier {timing.tier}  {growth_text(timing)}"
+            f"n={last.n}: you {last.answer_ms:.1f} ms, "
+            f"reference {last.reference_ms:.1f} ms, {last.ratio:.2f}x, "
+            f"tier {timing.tier}{growth_text(timing)}"
         )
         yield f"          {cut(figures)}"
         if not check.passed:
@@ -170,16 +170,17 @@ class Terminal:
         yield from wrapped(next_step(report, self.kata))
 
     def isolation(self, report: Report) -> str:
-        if not report.protection:
-            words = "basic (files and network not isolated), grade not verified"
+        layers = "; ".join(report.protection)
+        if "files" in layers and "seccomp" in layers:
+            words = f"strong ({layers})"
         else:
-            words = f"strong ({'; '.join(report.protection)})"
+            words = "basic (files and network not isolated), grade not verified"
         return self.paint("dim", cut(f"isolation: {words}", WIDTH))
 
 
 def growth_text(timing: Timing) -> str:
     """Return how the ratio grows; 0 is to grow as the reference does."""
-    return "" if timing.growth is None else f"ratio grows n^{timing.growth:.2f}"
+    return "" if timing.growth is None else f", ratio n^{timing.growth:.2f}"
 
 
 def score_parts(scores: Scores) -> str:

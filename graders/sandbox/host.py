@@ -32,6 +32,7 @@ _CHUNK = 1 << 13
 _LARGE_CHUNK = 1 << 18
 _SHORT_S = 0.005
 _MAX_NAMES = 4000
+_NEARLY = 0.6
 _KEPT_OUTPUT = 1 << 16
 
 
@@ -116,6 +117,7 @@ class Zygote:
         self.process = self._start(theirs, writable, hash_seed)
         theirs.close()
         os.close(writable)
+        self._claims: list[str] | None = None
         self._protection: list[str] | None = None
         self.closed = False
 
@@ -142,14 +144,43 @@ class Zygote:
 
     @property
     def protection(self) -> list[str]:
-        """What the zygote says is in force for its workers; waits until it is ready."""
+        """What is in force for workers, as tried out in one of them."""
         if self._protection is None:
-            self._protection = json.loads(self._receive())
+            refused = self._refused()
+            self._protection = [
+                layer
+                for layer in self._claimed()
+                if all(act in refused for act in acts_stopped_by(layer))
+            ]
         return self._protection
+
+    def _claimed(self) -> list[str]:
+        """Return what the zygote says of itself, once it is ready."""
+        if self._claims is None:
+            self._claims = json.loads(self._receive())
+        return self._claims
+
+    def _refused(self) -> set[str]:
+        """Return which of the forbidden acts a worker is refused."""
+        worker = self.fork()
+        tries = {
+            "read": str(HOME / "host.py"),
+            "write": str(Path(self.folder, "written")),
+            "network": "",
+            "fork": "",
+            "signal": str(os.getpid()),
+        }
+        operations = [["attempt", act, target] for act, target in tries.items()]
+        try:
+            outcomes = worker.request(operations, Patience(self.limits.load_s))
+        finally:
+            worker.close()
+        came = zip(tries, outcomes, strict=True)
+        return {act for act, outcome in came if outcome[1] == "refused"}
 
     def fork(self) -> Worker:
         """Return a fresh worker."""
-        assert self.protection is not None
+        self._claimed()
         ours, theirs = socket.socketpair()
         socket.send_fds(self.control, [b"F"], [theirs.fileno()])
         theirs.close()
@@ -198,6 +229,13 @@ class Zygote:
             self.process.wait()
         os.close(self.output)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def acts_stopped_by(layer: str) -> tuple[str, ...]:
+    """Return what a worker must be refused where a layer is in force."""
+    if layer.startswith("landlock"):
+        return ("read", "write")
+    return ("network", "fork", "signal") if layer == "seccomp" else ()
 
 
 class Worker:
@@ -403,8 +441,15 @@ def explain(ending: Ending, limits: Limits) -> tuple[Verdict, str]:
         return Verdict.TIMEOUT, f"Your code used more than {limits.cpu_s} s of CPU."
     if number == signal.SIGKILL:
         return Verdict.EXIT, "Your code closed the grader's channel; it was stopped."
+    if ending.peak_kib > limits.memory_mib * 1024 * _NEARLY:
+        # the interpreter does not survive every allocation that fails
+        return Verdict.MEMORY, out_of_memory(limits)
     name = signal.Signals(number).name if number else "unknown"
     return Verdict.EXIT, f"Your code crashed the Python interpreter ({name})."
+
+
+def out_of_memory(limits: Limits) -> str:
+    return f"Your code needed more memory than it may have ({limits.memory_mib} MiB)."
 
 
 _TOO_LARGE = "Your code returned more than {0.reply_mib} MiB of data."

@@ -1,0 +1,86 @@
+"""Every kata keeps what it claims: a short form of the audit, under one seed."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from graders.audit import Audit, Finding, Kept
+from graders.judges import Judges
+from graders.kata import ROOT, kata_names, read_kata
+from graders.results import Verdict
+
+WRONG = sorted(ROOT.glob("solutions/*/wrong/*.py"))
+RIGHT = sorted(ROOT.glob("solutions/*/right/*.py"))
+
+
+@pytest.fixture(scope="module")
+def audits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Audit]]:
+    """An audit for each kata, its judges waiting."""
+    found = {}
+    for name in kata_names():
+        kata = read_kata(name)
+        judges = Judges(kata)
+        judges.collect()
+        kept = Kept(tmp_path_factory.mktemp(name) / "kept.jsonl")
+        found[name] = Audit(kata, judges, kept, seeds=1)
+    yield found
+    for audit in found.values():
+        audit.judges.close()
+
+
+@pytest.fixture(params=kata_names())
+def audit(request: pytest.FixtureRequest, audits: dict[str, Audit]) -> Audit:
+    return audits[request.param]
+
+
+def problems(findings: Iterator[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.problem]
+
+
+def test_parts_of_a_kata_agree(audit: Audit) -> None:
+    """Statement, kata.toml, hints and checks name the same levels."""
+    assert not problems(audit.agreement())
+
+
+def test_pristine_stub_is_all_to_do(audit: Audit) -> None:
+    """The stub imports, passes nothing, and every check says that it is to do."""
+    assert not problems(audit.pristine_stub())
+
+
+def test_committed_stub_is_pristine(audit: Audit) -> None:
+    """The stub that is handed out is the statement's, byte for byte."""
+    path = f"HEAD:katas/{audit.kata.name}/stub.py"
+    shown = subprocess.run(["git", "show", path], cwd=ROOT, capture_output=True)
+    if shown.returncode:
+        pytest.skip("no git checkout")
+    assert shown.stdout.decode() == audit.kata.starting_point
+
+
+def test_reference_gets_full_marks(audit: Audit) -> None:
+    """The reference passes every check, those of its speed too."""
+    source = audit.kata.reference.read_bytes()
+    verdicts = audit.verdicts(source, audit.judges.checks)
+    assert set(verdicts.values()) == {Verdict.PASS}
+
+
+def test_naive_answer_is_right_and_slow(audit: Audit) -> None:
+    """The naive answer passes every check but some of those of its speed."""
+    assert not problems(audit.naive())
+
+
+@pytest.mark.parametrize("file", RIGHT, ids=lambda file: file.stem)
+def test_right_answer_is_not_rejected(file: Path, audits: dict[str, Audit]) -> None:
+    """An answer that is right in another style passes every check of results."""
+    audit = audits[file.parents[1].name]
+    verdicts = audit.verdicts(file.read_bytes(), audit.about_results)
+    assert set(verdicts.values()) == {Verdict.PASS}
+
+
+@pytest.mark.parametrize("file", WRONG, ids=lambda file: file.stem)
+def test_wrong_answer_is_caught(file: Path, audits: dict[str, Audit]) -> None:
+    """A wrong answer is caught at the level and in the category of its header."""
+    assert not audits[file.parents[1].name].why_not_caught(file, briefly=True)
