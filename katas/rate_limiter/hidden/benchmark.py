@@ -1,8 +1,8 @@
 """The work that performance checks time, made from a seed.
 
-First `n` calls that only build up what is held, then `TIMED` calls in that state, at the
-same pace: what is timed is a call, and it should cost the same whatever `n` is. Costs are
-0 and 1, and the clock goes forward. Results are compared elsewhere.
+First `n` calls that only build up what is held, then `TIMED` calls in that state, at
+the same pace: what is timed is a call, and it should cost the same whatever `n` is.
+Costs are 0 and 1, and the clock goes forward. Results are compared elsewhere.
 """
 
 from __future__ import annotations

@@ -173,3 +173,19 @@ def steps_of(step: SearchStrategy[Any]) -> SearchStrategy[list[Any]]:
     return st.integers(1, 24).flatmap(
         lambda size: st.lists(step, min_size=size, max_size=size)
     )
+
+
+# Stories that many a mistake breaks: tried first, they fail fast and read well
+
+WINDOW_STORY = Script(
+    WindowRule(2, 6),
+    [(0, "a", 1), (5, "a", 1), (0, "a", 1), (1, "a", 1), (0, "a", 1), (5, "a", 2)],
+)
+BUCKET_STORY = Script(
+    BucketRule(2, 7, 2),
+    [(0, "a", 2), (3, "a", 1), (1, "a", 1), (2, "a", 2), (5, "a", 2), (20, "a", 2)],
+)
+_BOTH = [(0, "a", 1), (5, "a", 1), (0, "a", 1), (1, "a", 1), (0, "a", 1)]
+_BOTH += [(5, "a", 1), (0, "a", 1), (1, "a", 1), (0, "a", 2)]
+LIMITER_STORY = Script(together(WindowRule(2, 6), BucketRule(2, 7, 2)), _BOTH)
+TURNED_STORY = Script(together(BucketRule(2, 7, 2), WindowRule(2, 6)), _BOTH)

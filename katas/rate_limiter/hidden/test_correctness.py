@@ -8,6 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from oracle import NEVER, Call, follow, learn
 from strategies import (
+    BUCKET_STORY,
+    LIMITER_STORY,
+    TURNED_STORY,
+    WINDOW_STORY,
     BucketRule,
     LimiterRules,
     Script,
@@ -40,6 +44,7 @@ def expect_fields(candidate: Any, script: Script, *fields: str) -> None:
 
 def expect_wait(candidate: Any, script: Script) -> None:
     """Demand that the last denied call is told exactly how long to wait."""
+    expect_denied_when_used_up(candidate, script.rule)
     calls = script.calls()
     results = ask(candidate, script.rule, calls)
     denied = [place for place, got in enumerate(results) if not got.allowed]
@@ -54,6 +59,13 @@ def expect_wait(candidate: Any, script: Script) -> None:
     late = again(candidate, script, so_far, wait)
     why = f"a longer retry_after: {wait} later the same call is still denied"
     require(late.allowed, told, why)
+
+
+def expect_denied_when_used_up(candidate: Any, rule: Any) -> None:
+    """Demand that there is anything to wait for."""
+    everything = Call(0, "a", rule.most)
+    _, denied = ask(candidate, rule, [everything, everything])
+    expect(denied, allowed=False, why="the call before took all there is")
 
 
 def again(candidate: Any, script: Script, so_far: list[Call], later: int) -> Any:
@@ -80,6 +92,7 @@ def test_window_allows_what_fits(candidate, script):
 
 @given(script=scripts(window_rules, up_to_limit, keys="a"))
 @example(script=Script(WindowRule(3, 5), [(0, "a", 2), (1, "a", 2), (0, "a", 1)]))
+@example(script=WINDOW_STORY)
 @check(level=1, category="correctness", examples=25)
 def test_window_counts_units(candidate, script):
     """A call of several units is allowed only if all of them fit."""
@@ -114,12 +127,14 @@ def test_window_denied_consumes_nothing(candidate, limit, window, denied):
     steps = [limiter.check.at(0, "a", limit)]
     steps += [limiter.check.at(window - 1, "a", limit)] * denied
     steps += [limiter.check.at(window, "a", limit)]
-    last = candidate.play(clock, steps)[-1]
+    *_, before, last = candidate.play(clock, steps)
+    expect(before, allowed=False, why=f"the units of time 0 are {window - 1} old")
     expect(last, allowed=True, why=f"only denied calls are within (0, {window}]")
 
 
 @given(script=scripts(window_rules, one))
 @example(script=Script(WindowRule(2, 7), [(0, "a", 1), (3, "a", 1), (2, "a", 1)]))
+@example(script=WINDOW_STORY)
 @check(level=1, category="correctness")
 def test_window_wait_is_exact(candidate, script):
     """A window's `retry_after` is enough, and no shorter wait is."""
@@ -133,6 +148,7 @@ def test_window_wait_is_exact(candidate, script):
     )
 )
 @example(script=Script(WindowRule(4, 9), [(0, "a", 1), (2, "a", 3), (1, "a", 2)]))
+@example(script=WINDOW_STORY)
 @check(level=1, category="correctness")
 def test_window_wait_for_several_units(candidate, script):
     """`retry_after` is when enough units have left the window for this very call."""
@@ -141,6 +157,7 @@ def test_window_wait_for_several_units(candidate, script):
 
 @given(script=scripts(window_rules, up_to_limit))
 @example(script=Script(WindowRule(3, 5), [(0, "a", 1), (4, "a", 1), (1, "a", 3)]))
+@example(script=WINDOW_STORY)
 @check(level=1, category="correctness", examples=25)
 def test_window_remaining(candidate, script):
     """`remaining` is what the window leaves room for right after the decision."""
@@ -155,8 +172,10 @@ def test_window_keys_are_separate(candidate, limit, spent):
     clock = candidate.clock()
     limiter = candidate.SlidingWindow(limit, 10, clock)
     steps = [limiter.check.at(1, key) for key in spent]
-    last = candidate.play(clock, [*steps, limiter.check.at(1, "other", limit)])[-1]
-    expect(last, allowed=True, remaining=0, why="nothing was taken for this key")
+    steps += [limiter.check.at(1, "other", limit)] * 2
+    first, second = candidate.play(clock, steps)[-2:]
+    expect(first, allowed=True, remaining=0, why="nothing was taken for this key")
+    expect(second, allowed=False, why="all units were taken for this key")
 
 
 @given(limit=small, spent=small)
@@ -167,9 +186,10 @@ def test_windows_are_separate(candidate, limit, spent):
     clock = candidate.clock()
     first = candidate.SlidingWindow(limit, 10, clock)
     second = candidate.SlidingWindow(limit, 10, clock)
-    steps = [first.check.at(0, "a")] * spent + [second.check.at(0, "a", limit)]
-    last = candidate.play(clock, steps)[-1]
-    expect(last, allowed=True, remaining=0, why="only the other window was used")
+    steps = [first.check.at(0, "a")] * spent + [second.check.at(0, "a", limit)] * 2
+    unused, used_up = candidate.play(clock, steps)[-2:]
+    expect(unused, allowed=True, remaining=0, why="only the other window was used")
+    expect(used_up, allowed=False, why=f"all {limit} units of this window are taken")
 
 
 @check(level=1, category="correctness")
@@ -192,9 +212,11 @@ def test_bucket_starts_full(candidate, rule, first, second):
     clock = candidate.clock()
     bucket = rule.make(candidate, clock)
     steps = [bucket.check.at(first, "a", rule.burst)]
-    steps += [bucket.check.at(first + second, "b", rule.burst)]
-    for got in candidate.play(clock, steps):
+    steps += [bucket.check.at(first + second, "b", rule.burst)] * 2
+    *unused, used_up = candidate.play(clock, steps)
+    for got in unused:
         expect(got, allowed=True, remaining=0, why=f"{rule.burst} tokens to start with")
+    expect(used_up, allowed=False, why=f"all {rule.burst} tokens were just taken")
 
 
 @given(rule=bucket_rules, idle=st.integers(0, 50))
@@ -214,6 +236,7 @@ def test_bucket_is_never_above_burst(candidate, rule, idle):
 
 @given(script=scripts(bucket_rules, up_to_limit))
 @example(script=Script(BucketRule(1, 3, 2), [(0, "a", 2), (2, "a", 1), (1, "a", 1)]))
+@example(script=BUCKET_STORY)
 @check(level=2, category="correctness")
 def test_bucket_allows_what_it_holds(candidate, script):
     """A call is allowed exactly when the bucket holds enough tokens for it."""
@@ -223,6 +246,7 @@ def test_bucket_allows_what_it_holds(candidate, script):
 @given(script=scripts(bucket_rules, up_to_limit))
 @example(script=Script(BucketRule(2, 3, 2), [(0, "a", 2), (1, "a", 1)]))
 @example(script=Script(BucketRule(1, 3, 3), [(0, "a", 3), (1, "a", 2)]))
+@example(script=BUCKET_STORY)
 @check(level=2, category="correctness")
 def test_bucket_wait_is_exact(candidate, script):
     """A bucket's `retry_after` is enough, and no shorter wait is."""
@@ -231,6 +255,7 @@ def test_bucket_wait_is_exact(candidate, script):
 
 @given(script=scripts(bucket_rules, up_to_limit, keys="a"))
 @example(script=Script(BucketRule(2, 7, 3), [(0, "a", 3), (3, "a", 3), (1, "a", 2)]))
+@example(script=BUCKET_STORY)
 @check(level=2, category="correctness", examples=25)
 def test_bucket_wait_counts_tokens_and_parts(candidate, script):
     """`retry_after` counts the tokens this very call still needs, and parts of one."""
@@ -239,6 +264,7 @@ def test_bucket_wait_counts_tokens_and_parts(candidate, script):
 
 @given(script=scripts(bucket_rules, up_to_limit))
 @example(script=Script(BucketRule(1, 2, 2), [(0, "a", 2), (3, "a", 1), (1, "a", 2)]))
+@example(script=BUCKET_STORY)
 @check(level=2, category="correctness", examples=25)
 def test_bucket_remaining(candidate, script):
     """`remaining` is the whole tokens left right after the decision, rounded down."""
@@ -267,7 +293,8 @@ def test_bucket_denied_consumes_nothing(candidate, burst, denied, per):
     steps = [bucket.check.at(0, "a", burst)]
     steps += [bucket.check.at(full_again - 1, "a", burst)] * denied
     steps += [bucket.check.at(full_again, "a", burst)]
-    last = candidate.play(clock, steps)[-1]
+    *_, before, last = candidate.play(clock, steps)
+    expect(before, allowed=False, why=f"the last token comes at {full_again}")
     expect(last, allowed=True, why=f"{burst} tokens came since 0, none were taken")
 
 
@@ -290,15 +317,20 @@ def test_buckets_are_separate(candidate, burst, spent):
     first = candidate.TokenBucket(1, 100, burst, clock)
     second = candidate.TokenBucket(1, 100, burst, clock)
     steps = [first.check.at(0, key) for key in spent]
-    steps += [first.check.at(0, "other", burst), second.check.at(0, spent[0], burst)]
-    for got in candidate.play(clock, steps)[-2:]:
+    steps += [first.check.at(0, "other", burst)]
+    steps += [second.check.at(0, spent[0], burst)] * 2
+    *unused, used_up = candidate.play(clock, steps)[-3:]
+    for got in unused:
         expect(got, allowed=True, remaining=0, why="this key of this bucket is unused")
+    expect(used_up, allowed=False, why=f"all {burst} tokens were just taken")
 
 
 # Level 3: several rules at once
 
 
 @given(script=scripts(several_rules, up_to_limit))
+@example(script=LIMITER_STORY)
+@example(script=TURNED_STORY)
 @check(level=3, category="correctness")
 def test_limiter_allows_what_every_rule_allows(candidate, script):
     """A limiter allows a call exactly when every one of its rules does."""
@@ -332,6 +364,8 @@ def test_limiter_charges_all_or_none(candidate, order, denied):
         [(0, "a", 1), (1, "a", 1)],
     )
 )
+@example(script=LIMITER_STORY)
+@example(script=TURNED_STORY)
 @check(level=3, category="correctness")
 def test_limiter_wait_is_the_longest(candidate, script):
     """A limiter's `retry_after` is the longest that any of its rules asks for."""
@@ -339,6 +373,8 @@ def test_limiter_wait_is_the_longest(candidate, script):
 
 
 @given(script=scripts(several_rules, up_to_limit))
+@example(script=LIMITER_STORY)
+@example(script=TURNED_STORY)
 @check(level=3, category="correctness", examples=30)
 def test_limiter_wait_is_exact(candidate, script):
     """A limiter's `retry_after` is enough, and no shorter wait is."""
@@ -371,6 +407,8 @@ def test_limiter_never_wins(candidate, script):
 @given(script=scripts(several_rules, up_to_limit))
 @example(script=Script(together(WindowRule(5, 9), BucketRule(1, 9, 2)), [(0, "a", 1)]))
 @example(script=Script(together(BucketRule(1, 9, 2), WindowRule(5, 9)), [(0, "a", 1)]))
+@example(script=LIMITER_STORY)
+@example(script=TURNED_STORY)
 @check(level=3, category="correctness", examples=30)
 def test_limiter_remaining_is_the_smallest(candidate, script):
     """A limiter's `remaining` is the smallest that any of its rules has."""
@@ -683,6 +721,8 @@ def test_refunded_keys_are_dropped(candidate, rule, fresh):
         [(0, "a", 2), (3, "b", 1), (0, "c", 1), (0, "b", 1), (0, "a", 1)],
     )
 )
+@example(script=LIMITER_STORY)
+@example(script=TURNED_STORY)
 @check(level=3, category="correctness", examples=30)
 def test_dropping_changes_no_decision(candidate, script):
     """Dropping fresh keys changes no decision for them or others."""
@@ -785,6 +825,8 @@ def test_acquire_takes_what_fits(candidate, rule, taken):
 
 @given(script=scripts(several_rules, up_to_limit, keys="a"))
 @example(script=Script(together(WindowRule(1, 5)), [(0, "a", 1), (1, "a", 1)]))
+@example(script=LIMITER_STORY)
+@example(script=TURNED_STORY)
 @check(level=4, category="correctness", examples=25)
 def test_acquire_tries_once(candidate, script):
     """With a timeout of 0, `acquire` is True exactly when `check` would allow."""

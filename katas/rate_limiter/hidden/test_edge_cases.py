@@ -8,7 +8,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from oracle import NEVER
 from strategies import (
+    BUCKET_STORY,
     EPOCH,
+    LIMITER_STORY,
+    TURNED_STORY,
+    WINDOW_STORY,
     BucketRule,
     Script,
     WindowRule,
@@ -57,6 +61,11 @@ def expect_negative_refused(candidate: Any, made: Any, cost: int, most: int) -> 
         made.check("a", cost)
     why = f"1 of {most} taken before, and the refused call changes nothing"
     expect(made.check("a", most), allowed=False, remaining=most - 1, why=why)
+
+
+def expect_works(made: Any) -> None:
+    """Demand that what was made with good arguments decides, and was not refused."""
+    expect(made.check("a"), allowed=True, remaining=2, why="1 of 3 taken")
 
 
 def expect_all_denied(candidate: Any, made: Any, clock: Any, cost: int) -> None:
@@ -111,6 +120,7 @@ def test_window_limit_of_nothing(candidate, cost):
 @given(script=scripts(window_rules, up_to_limit, keys="a", back=True))
 @example(script=Script(WindowRule(1, 5), [(5, "a", 1), (-5, "a", 1)]))
 @example(script=Script(WindowRule(2, 5), [(9, "a", 1), (-9, "a", 1), (5, "a", 2)]))
+@example(script=WINDOW_STORY)
 @check(level=1, category="edge_cases")
 def test_window_clock_goes_back(candidate, script):
     """While the clock is behind an earlier reading, time stands still for a window."""
@@ -123,6 +133,7 @@ def test_window_clock_goes_back(candidate, script):
         WindowRule(1, 5), [(0, "a", 1), (5, "b", 1), (-1, "a", 1), (5, "a", 1)]
     )
 )
+@example(script=WINDOW_STORY)
 @check(level=1, category="edge_cases", examples=25)
 def test_window_clock_is_one_for_all_keys(candidate, script):
     """The latest time that a window has read counts for all of its keys."""
@@ -131,6 +142,7 @@ def test_window_clock_is_one_for_all_keys(candidate, script):
 
 @given(script=scripts(window_rules, up_to_limit, back=True))
 @example(script=Script(WindowRule(1, 9), [(9, "a", 1), (-4, "a", 1)]))
+@example(script=WINDOW_STORY)
 @check(level=1, category="edge_cases", examples=25)
 def test_window_wait_counts_from_the_latest_time(candidate, script):
     """While a window's time stands still, `retry_after` counts from the latest time."""
@@ -141,6 +153,7 @@ def test_window_wait_counts_from_the_latest_time(candidate, script):
 @example(
     script=Script(WindowRule(1, 5), [(0, "a", 1), (4, "a", 1), (1, "a", 1)]), start=-20
 )
+@example(script=WINDOW_STORY, start=-1)
 @check(level=1, category="edge_cases", examples=20)
 def test_window_times_below_zero(candidate, script, start):
     """A window works with a clock that reads less than 0."""
@@ -152,6 +165,7 @@ def test_window_times_below_zero(candidate, script, start):
     script=Script(WindowRule(1, 5), [(0, "a", 1), (4, "a", 1), (1, "a", 1)]),
     start=10**30,
 )
+@example(script=WINDOW_STORY, start=EPOCH)
 @check(level=1, category="edge_cases", examples=20)
 def test_window_large_times(candidate, script, start):
     """A window is exact at times as large as microseconds since 1970, and larger."""
@@ -191,6 +205,7 @@ def test_window_refuses_limit(candidate, limit):
     """A window's limit below 0 is a ValueError that names it."""
     with refused(candidate, naming=limit):
         candidate.SlidingWindow(limit, 10, candidate.clock())
+    expect_works(candidate.SlidingWindow(3, 10, candidate.clock()))
 
 
 @given(window=zero_or_below)
@@ -201,6 +216,7 @@ def test_window_refuses_window(candidate, window):
     """A window of 0 microseconds or less is a ValueError that names it."""
     with refused(candidate, naming=window):
         candidate.SlidingWindow(3, window, candidate.clock())
+    expect_works(candidate.SlidingWindow(3, 1, candidate.clock()))
 
 
 @given(cost=below_zero, limit=small)
@@ -254,6 +270,7 @@ def test_bucket_burst_of_nothing(candidate, cost):
 @given(script=scripts(bucket_rules, up_to_limit, keys="a", back=True))
 @example(script=Script(BucketRule(1, 2, 2), [(8, "a", 1), (-6, "a", 1), (0, "a", 1)]))
 @example(script=Script(BucketRule(1, 4, 1), [(8, "a", 1), (-8, "a", 1), (8, "a", 1)]))
+@example(script=BUCKET_STORY)
 @check(level=2, category="edge_cases")
 def test_bucket_clock_goes_back(candidate, script):
     """While the clock is behind an earlier reading, time stands still for a bucket."""
@@ -262,6 +279,7 @@ def test_bucket_clock_goes_back(candidate, script):
 
 @given(script=scripts(bucket_rules, up_to_limit, back=True))
 @example(script=Script(BucketRule(1, 4, 1), [(0, "a", 1), (4, "b", 1), (-1, "a", 1)]))
+@example(script=BUCKET_STORY)
 @check(level=2, category="edge_cases", examples=25)
 def test_bucket_clock_is_one_for_all_keys(candidate, script):
     """The latest time that a bucket has read counts for all of its keys."""
@@ -270,6 +288,7 @@ def test_bucket_clock_is_one_for_all_keys(candidate, script):
 
 @given(script=scripts(bucket_rules, up_to_limit), start=negative_times)
 @example(script=Script(BucketRule(1, 5, 1), [(0, "a", 1), (4, "a", 1)]), start=-20)
+@example(script=BUCKET_STORY, start=-1)
 @check(level=2, category="edge_cases", examples=20)
 def test_bucket_times_below_zero(candidate, script, start):
     """A bucket works with a clock that reads less than 0."""
@@ -306,6 +325,7 @@ def test_bucket_refuses_refill(candidate, refill):
     """A bucket's refill of 0 or less is a ValueError that names it."""
     with refused(candidate, naming=refill):
         candidate.TokenBucket(refill, 10, 3, candidate.clock())
+    expect_works(candidate.TokenBucket(1, 10, 3, candidate.clock()))
 
 
 @given(per=zero_or_below)
@@ -316,6 +336,7 @@ def test_bucket_refuses_per(candidate, per):
     """A bucket's `per` of 0 or less is a ValueError that names it."""
     with refused(candidate, naming=per):
         candidate.TokenBucket(1, per, 3, candidate.clock())
+    expect_works(candidate.TokenBucket(1, 1, 3, candidate.clock()))
 
 
 @given(burst=below_zero)
@@ -325,6 +346,7 @@ def test_bucket_refuses_burst(candidate, burst):
     """A bucket's burst below 0 is a ValueError that names it."""
     with refused(candidate, naming=burst):
         candidate.TokenBucket(1, 10, burst, candidate.clock())
+    expect_works(candidate.TokenBucket(1, 10, 3, candidate.clock()))
 
 
 @given(cost=below_zero, burst=small)
@@ -353,6 +375,8 @@ def limiter_of(candidate: Any, clock: Any, most: int, **settings: int) -> Any:
         [(9, "a", 1), (-9, "a", 1), (5, "a", 2)],
     )
 )
+@example(script=LIMITER_STORY)
+@example(script=TURNED_STORY)
 @check(level=3, category="edge_cases", examples=30)
 def test_limiter_clock_goes_back(candidate, script):
     """While the clock is behind an earlier reading, time stands still for a limiter."""
@@ -366,6 +390,8 @@ def test_limiter_clock_goes_back(candidate, script):
         [(0, "a", 1), (5, "b", 1), (-1, "a", 1), (5, "a", 1)],
     )
 )
+@example(script=LIMITER_STORY)
+@example(script=TURNED_STORY)
 @check(level=3, category="edge_cases", examples=30)
 def test_limiter_clock_is_one_for_all_keys(candidate, script):
     """The latest time that a limiter has read counts for all of its keys."""
@@ -383,6 +409,8 @@ def test_limiter_clock_is_one_for_all_keys(candidate, script):
     ),
     start=-20,
 )
+@example(script=LIMITER_STORY, start=-1)
+@example(script=TURNED_STORY, start=-1)
 @check(level=3, category="edge_cases", examples=20)
 def test_limiter_takes_any_time(candidate, script, start):
     """A limiter is exact at times below 0 and at very large ones."""
@@ -556,6 +584,7 @@ def test_limiter_refuses_no_rules(candidate):
         candidate.Limiter()
     with refused(candidate):
         candidate.Limiter(max_keys=1)
+    expect_works(limiter_of(candidate, candidate.clock(), 3))
 
 
 @given(most=zero_or_below)
@@ -566,6 +595,7 @@ def test_limiter_refuses_max_keys(candidate, most):
     """A `max_keys` below 1 is a ValueError that names it."""
     with refused(candidate, naming=most):
         limiter_of(candidate, candidate.clock(), 1, max_keys=most)
+    expect_works(limiter_of(candidate, candidate.clock(), 3, max_keys=1))
 
 
 @given(cost=below_zero, most=small)
