@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -12,12 +13,15 @@ from pathlib import Path
 from dojo import attempts
 from graders.kata import ROOT, Kata, KataError, kata_names, read_kata
 
-PASSED, NOT_PASSED, WRONG_CALL, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
+PASSED, NOT_PASSED, WRONG_CALL, FAULT = 0, 1, 2, 3
+INTERRUPTED, TERMINATED = 130, 143
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
+    # whoever ends us means the answer's processes and folders as well
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
         return command(arguments)

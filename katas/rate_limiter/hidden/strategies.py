@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate
+from itertools import accumulate, product
 from typing import Any, NamedTuple
 
 import oracle
@@ -13,7 +13,7 @@ from oracle import Call, Want, follow
 
 Step = tuple[int, str, int]
 """Microseconds since the call before, key, cost."""
-Costs = Callable[[int], SearchStrategy[int]]
+Costs = Callable[[int], range]
 """From the largest cost that a rule can ever allow to the costs of the calls."""
 
 EPOCH = 1_700_000_000_000_000
@@ -120,20 +120,20 @@ def ask(candidate: Any, rule: Any, calls: Sequence[Call]) -> list[Any]:
 # Costs
 
 
-def one(most: int) -> SearchStrategy[int]:
-    return st.just(1)
+def one(most: int) -> range:
+    return range(1, 2)
 
 
-def up_to_limit(most: int) -> SearchStrategy[int]:
-    return st.integers(1, most)
+def up_to_limit(most: int) -> range:
+    return range(1, most + 1)
 
 
-def with_nothing(most: int) -> SearchStrategy[int]:
-    return st.integers(0, most)
+def with_nothing(most: int) -> range:
+    return range(most + 1)
 
 
-def too_large_too(most: int) -> SearchStrategy[int]:
-    return st.integers(1, most + 2)
+def too_large_too(most: int) -> range:
+    return range(1, most + 3)
 
 
 # Rules
@@ -161,9 +161,12 @@ def scripts(
         deltas = sorted(rule.deltas)
         if back:
             deltas += [-delta for delta in deltas if delta]
-        moments = st.sampled_from(deltas)
-        step = st.tuples(moments, st.sampled_from(keys), costs(rule.most))
-        return st.builds(Script, st.just(rule), steps_of(step))
+        # one draw a step: it is the drawing that takes the time
+        steps = [
+            (delta, key, cost)
+            for cost, key, delta in product(costs(rule.most), keys, deltas)
+        ]
+        return st.builds(Script, st.just(rule), steps_of(st.sampled_from(steps)))
 
     return rules.flatmap(of)
 

@@ -859,6 +859,8 @@ def test_acquire_in_vain_takes_nothing(candidate, rule, tries):
 @given(rule=rules, timeout=st.sampled_from([None, 0, 5, 10**9]))
 @example(rule=WindowRule(2, 5), timeout=None)
 @example(rule=BucketRule(1, 5, 2), timeout=None)
+@example(rule=WindowRule(2, 5), timeout=10**9)
+@example(rule=BucketRule(1, 5, 2), timeout=10**9)
 @check(level=4, category="correctness", examples=5)
 def test_acquire_never(candidate, rule, timeout):
     """`acquire` is False at once when the call can never be allowed."""

@@ -623,7 +623,7 @@ def test_refund_refuses_cost(candidate, cost, most):
 # Level 4: acquire, as far as it need not wait
 
 
-@given(timeout=st.sampled_from([None, 0, 5, -5]), most=small)
+@given(timeout=st.sampled_from([None, 0, 10**9, -5]), most=small)
 @example(timeout=None, most=1)
 @example(timeout=0, most=1)
 @check(level=4, category="edge_cases", examples=4)
@@ -647,9 +647,10 @@ def test_acquire_negative_timeout(candidate, timeout, most):
     expect(limiter.acquire("a", 1, timeout), False, why="no unit is free")
 
 
-@given(timeout=st.sampled_from([None, 0, 5, -5]), most=small)
+@given(timeout=st.sampled_from([None, 0, 10**9, -5]), most=small)
 @example(timeout=None, most=1)
 @example(timeout=0, most=1)
+@example(timeout=10**9, most=1)
 @check(level=4, category="edge_cases", examples=4)
 def test_acquire_new_key_at_max_keys(candidate, timeout, most):
     """`acquire` is False at once for a new key while `max_keys` keys are held."""
@@ -661,8 +662,9 @@ def test_acquire_new_key_at_max_keys(candidate, timeout, most):
     expect(limiter.acquire("key 0", 1, timeout), True, why="this key is held")
 
 
-@given(timeout=st.sampled_from([None, 0, 5, -5]))
+@given(timeout=st.sampled_from([None, 0, 10**9, -5]))
 @example(timeout=None)
+@example(timeout=10**9)
 @check(level=4, category="edge_cases", examples=2)
 def test_acquire_from_a_rule_of_nothing(candidate, timeout):
     """`acquire` is False at once when a rule has limit 0 or burst 0."""
