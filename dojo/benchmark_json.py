@@ -63,7 +63,7 @@ def write_benchmark_json(report: Report, file: Path) -> bool:
     if not report.performance.timings:
         return False
     with tempfile.TemporaryDirectory() as folder:
-        test = Path(folder, "test_speed.py")
+        test = Path(folder, "test_replayed_timings.py")
         test.write_text(_REPLAYS, "utf-8")
         options = ["-p", "no:terminal", "-p", "no:cacheprovider", "--rootdir", folder]
         plugin = Recorded(report.performance.timings)

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from graders.candidate import Answer
@@ -121,15 +122,17 @@ class Audit:
             run.all(checks)
         return {name: str(judged.check.verdict) for name, judged in run.judged.items()}
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Stands for all that a verdict depends on beside the answer."""
         files = [
             *sorted(self.kata.hidden.glob("*.py")),
             *sorted((ROOT / "graders").rglob("*.py")),
             self.kata.folder / "kata.toml",
+            self.kata.yardstick,
         ]
-        return digest(*(file.read_bytes() for file in files))
+        contents = [file.read_bytes() for file in files]
+        return digest(self.kata.starting_point, *contents)
 
     def of(self, *categories: Category) -> list[CheckFacts]:
         return [check for check in self.judges.checks if check.category in categories]

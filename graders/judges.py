@@ -81,7 +81,7 @@ class Judges:
         Raises KataError if the hidden checks are not well made.
         """
         for seat in self.seats:
-            seat.connection.send(("prepare", answer))
+            self._send(seat, ("prepare", answer))
         replies = [self._receive(seat) for seat in self.seats]
         self.checks = replies[0].checks
         self.protection = replies[0].protection
@@ -99,7 +99,7 @@ class Judges:
         while True:
             for name in islice(waiting, len(idle)):
                 seat = idle.pop()
-                seat.connection.send(("run", name, seed, shrinks))
+                self._send(seat, ("run", name, seed, shrinks))
                 busy[seat.connection] = seat
             if not busy:
                 return
@@ -112,6 +112,11 @@ class Judges:
         if not ready:
             raise GraderFault(f"no judge has said anything for {DEADLINE_S} s")
         return ready
+
+    def _send(self, seat: Seat, request: tuple[Any, ...]) -> None:
+        # a judge that has ended may have said why: that is read below
+        with contextlib.suppress(OSError):
+            seat.connection.send(request)
 
     def _receive(self, seat: Seat) -> Any:
         self._wait([seat.connection])

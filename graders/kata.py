@@ -110,7 +110,13 @@ class Kata:
 
     @cached_property
     def contract(self) -> Contract:
-        return read_contract(self.starting_point, f"contract_{self.name}")
+        try:
+            return read_contract(self.starting_point, f"contract_{self.name}")
+        except Exception as error:
+            raise KataError(
+                f"the Starting point of katas/{self.name}/README.md does not run: "
+                f"{type(error).__name__}: {error}; correct it"
+            ) from None
 
     @property
     def default_seed(self) -> int:
@@ -172,7 +178,10 @@ def _problem_of(settings: Settings) -> str:
 
 
 def _read_starting_point(file: Path, name: str) -> str:
-    found = _STARTING_POINT.search(file.read_text("utf-8"))
+    try:
+        found = _STARTING_POINT.search(file.read_text("utf-8"))
+    except UnicodeDecodeError:
+        raise KataError(f"katas/{name}/README.md is not UTF-8; save it so") from None
     if not found:
         raise KataError(
             f'katas/{name}/README.md has no "## Starting point" with a ```python '

@@ -195,14 +195,15 @@ def facts_of(name: str, item: Any) -> CheckFacts:
 
 
 def place(item: Any) -> str:
-    return f"{item.path.parent.parent.name}/hidden/{item.path.name}: {item.name}"
+    kata = item.path.parents[1].name
+    return f"katas/{kata}/hidden/{item.path.name}: {item.name}"
 
 
 def problem_of(items: dict[str, Any], kata: Kata) -> str:
     """Return what is wrong with a kata's checks, in one line, or ""."""
     laws: dict[str, str] = {}
     for name, item in items.items():
-        where, law = f"katas/{place(item)}", law_of(item.obj)
+        where, law = place(item), law_of(item.obj)
         if law is None:
             return f"{where} has no @check(level=..., category=...); add it"
         if law.level not in kata.levels:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -13,15 +12,13 @@ from graders.candidate import (
     Answer,
     AnswerRaised,
     Candidate,
-    LawBroken,
     NotDone,
-    SmallestFound,
     exception_class,
 )
 from graders.contract import Contract
 from graders.laws import expect, require
 from graders.results import Verdict
-from graders.sandbox.host import Patience, Zygote
+from graders.sandbox.host import Patience
 
 ECHO = "def echo(value):\n    return {}\n"
 ADD = REFERENCE.replace("return Reading(self.count, self.count == self.limit)", "{}")
@@ -126,7 +123,7 @@ def test_a_wrong_record_fails_clearly(try_on: Try, result: str, problem: str) ->
 
 
 def test_a_str_subclass_arrives_as_str(try_on: Try) -> None:
-    """A str of a class of its own arrives as the text that it is, without its methods."""
+    """A str of an own class arrives as the text that it is, without its methods."""
     lie = "type('Str', (str,), {'__str__': lambda self: 'b', '__eq__': bool})('a')"
 
     def check(candidate: Candidate) -> None:
@@ -157,6 +154,22 @@ def test_what_cannot_travel_is_no_crash(try_on: Try, source: str) -> None:
     assert "a value nested deeper" in names[0] or "an int of 100000 bits" in names[0]
 
 
+def test_a_large_set_is_no_broken_channel(try_on: Try) -> None:
+    """A set with more members than are read back is told as such, by its size."""
+    names: list[str] = []
+    source = ECHO.format("set(range(20_000))")
+    passes(try_on(source, lambda candidate: names.append(repr(echo(candidate)))))
+    assert "20000" in names[0]
+
+
+def test_a_record_without_a_field_is_none(try_on: Try) -> None:
+    """A record of which a field was deleted is told by the field that it lacks."""
+    deleted = "result = Reading(1, True)\n        object.__delattr__(result, 'full')"
+    outcome = try_on(ADD.format(f"{deleted}\n        return result"), add)
+    assert outcome.verdict is Verdict.FAIL
+    assert "a Reading that has no full" in outcome.message
+
+
 def test_an_object_shows_its_repr(try_on: Try) -> None:
     """An object of the answer's own class fails by its type, shown by its repr."""
     source = "class Two:\n    __repr__ = lambda self: 'two'\ndouble = lambda n: Two()"
@@ -172,7 +185,7 @@ def test_unsendable_arguments_are_the_checks_fault(try_on: Try) -> None:
 
 # Exceptions
 
-RAISING = '''
+RAISING = """
 class Own(ValueError):
     def __init__(self, said, size):
         super().__init__(said)
@@ -183,7 +196,7 @@ def double(n):
 
 def halve(n):
     raise Own(f"{n} is odd", size=n)  # here
-'''
+"""
 
 
 def test_an_exception_is_the_answers(try_on: Try) -> None:
@@ -202,7 +215,7 @@ def test_an_exception_is_the_answers(try_on: Try) -> None:
 
 
 def test_an_exception_has_the_answers_lines(try_on: Try) -> None:
-    """An exception that nobody expected is an error, told with the answer's own line."""
+    """An exception that nobody expected is an error, with the answer's own line."""
     outcome = try_on(RAISING, double)
     line = 'line 11 in halve: raise Own(f"{n} is odd", size=n)  # here'
     assert outcome.verdict is Verdict.ERROR
@@ -262,6 +275,59 @@ def test_a_missing_method_is_to_do(try_on: Try) -> None:
 def test_a_check_cannot_catch_to_do() -> None:
     """`except Exception` in a check does not swallow what is still to do."""
     assert not issubclass(NotDone, Exception)
+
+
+BREAKS = [
+    ("raise SystemExit(1)", Verdict.EXIT, "Your code raised SystemExit in place of"),
+    ("raise KeyboardInterrupt", Verdict.EXIT, "Your code raised KeyboardInterrupt"),
+    ("raise GeneratorExit", Verdict.ERROR, "Your code raised GeneratorExit, which is"),
+    ("return 'a' * (1 << 40)", Verdict.MEMORY, "Your code needed more memory than it"),
+    ("raise NotImplementedError", Verdict.TODO, "double is still to do"),
+    ("raise RecursionError", Verdict.ERROR, "RecursionError (line 2 in double"),
+    ("raise StopIteration", Verdict.ERROR, "StopIteration (line 2 in double"),
+    ("__import__('os')._exit(0)", Verdict.EXIT, "Your code ended the program (exit"),
+]
+
+
+@pytest.mark.parametrize(("body", "verdict", "words"), BREAKS)
+def test_a_check_cannot_catch_what_breaks(
+    try_on: Try, body: str, verdict: Verdict, words: str
+) -> None:
+    """What is no ordinary exception has its verdict, whatever a check suppresses."""
+
+    def check(candidate: Candidate) -> None:
+        try:
+            candidate.double(1)
+        except ValueError:
+            raise AssertionError from None
+
+    outcome = try_on(f"def double(n):\n    {body}\n", check)
+    assert outcome.verdict is verdict
+    assert outcome.message.startswith(words)
+
+
+def test_a_stopped_call_is_the_counterexample(try_on: Try) -> None:
+    """The call that ended the answer is shown, with the calls before it."""
+    source = "import os\ndef double(n):\n    return n if n < 3 else os._exit(0)\n"
+    example = try_on(source, lambda c: [c.double(n) for n in range(9)]).counterexample
+    assert example is not None
+    assert example.code[-1] == "double(3)"
+    assert len(example.code) == 4
+    assert example.got.startswith("Your code ended the program")
+
+
+def test_own_time_is_for_all_calls(try_on: Try) -> None:
+    """A check has one budget of the answer's time, however many calls share it."""
+    source = (
+        "def double(n):\n    for _ in range(10 ** 6):\n        pass\n    return n\n"
+    )
+
+    def check(candidate: Candidate) -> None:
+        while True:
+            candidate.double(1)
+
+    outcome = try_on(source, check, own_s=0.3)
+    assert outcome.verdict is Verdict.TIMEOUT
 
 
 # Iterators
@@ -437,6 +503,6 @@ def test_used_names_are_noted(contract: Contract, zygote: Any) -> None:
     first.close()
     assert "itertools" not in imported  # it was there before
     candidate = Candidate(contract, answer, zygote, Patience(9))
-    candidate.example(lambda: (add(candidate), double(candidate)))
+    candidate.example(lambda: expect([add(candidate).count, double(candidate)], [1, 2]))
     candidate.close()
     assert candidate.called == {"Counter", "double"}

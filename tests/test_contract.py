@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 
@@ -105,7 +105,11 @@ def test_right_types_have_no_problem(hint: Any, value: Any) -> None:
         (dict[str, int], {1: 1}, "a dict with 1 (int), expected str"),
         (dict[str, int], {"a": "b"}, "a dict with 'b' (str), expected int"),
         (Pair, None, "None, expected Pair"),
-        (Pair, Pair(1, [2]), "a Pair whose right is a list with 2 (int), expected str"),
+        (
+            Pair,
+            Pair(1, cast(Any, [2])),
+            "a Pair whose right is a list with 2 (int), expected str",
+        ),
         (Iterator[int], 5, "5 (int), expected an iterator"),
     ],
 )

@@ -100,7 +100,7 @@ def test_none_can_be_expected() -> None:
 
 def test_a_reason_is_added() -> None:
     """Why a result is expected stands behind what is expected."""
-    with pytest.raises(LawBroken, match="^expected 2: it is even$") as error:
+    with pytest.raises(LawBroken, match=r"^expected 2: it is even$") as error:
         expect(1, 2, why="it is even")
     assert error.value.expected == "2: it is even"
 

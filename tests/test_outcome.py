@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from conftest import REFERENCE, Try
 
-from graders.candidate import Answer, AnswerRaised, Candidate, Event, NotDone
+from graders.candidate import (
+    Answer,
+    AnswerRaised,
+    Candidate,
+    Event,
+    Failure,
+    LawBroken,
+    NotDone,
+)
 from graders.checks import GraderFault
 from graders.laws import expect
-from graders.outcome import MAX_LINES, brief, code_of, load_problem
+from graders.outcome import MAX_LINES, brief, code_of, load_problem, outcome_of
 from graders.results import Counterexample, Verdict
 from graders.sandbox.host import AnswerStopped
 
@@ -52,18 +61,7 @@ def test_a_broken_law_has_a_counterexample(try_on: Try) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "flushed",
-    [
-        True,
-        pytest.param(
-            False,
-            marks=pytest.mark.xfail(
-                reason="the worker is killed with its output unwritten", strict=True
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("flushed", [True, False])
 def test_what_was_printed_is_told(try_on: Try, flushed: bool) -> None:
     """A counterexample has the beginning of what the answer printed meanwhile."""
     source = f"def double(n):\n    print('hm\\x07', flush={flushed})\n    return n\n"
@@ -101,7 +99,7 @@ def test_exceptions_that_were_caught_are_told(try_on: Try) -> None:
 
 def test_a_fault_of_the_check_is_no_verdict(try_on: Try) -> None:
     """An exception of the check itself is a fault of the grader, never a verdict."""
-    with pytest.raises(GraderFault, match="^ZeroDivisionError: "):
+    with pytest.raises(GraderFault, match=r"^ZeroDivisionError: "):
         try_on(REFERENCE, lambda candidate: candidate.double(1) // 0)
 
 
@@ -111,7 +109,7 @@ def test_a_plain_assert_is_no_verdict(try_on: Try) -> None:
     def check(candidate: Candidate) -> None:
         assert candidate.double(1) == 3
 
-    with pytest.raises(GraderFault, match="^AssertionError"):
+    with pytest.raises(GraderFault, match=r"^AssertionError"):
         try_on(REFERENCE, check)
 
 
@@ -120,6 +118,20 @@ def test_an_answers_error_of_that_name_is_its_own(try_on: Try) -> None:
     outcome = try_on("def double(n):\n    return n // 0", lambda c: c.double(1))
     assert outcome.verdict is Verdict.ERROR
     assert outcome.message.startswith("ZeroDivisionError: ")
+
+
+def test_a_flaky_answer_is_told_so() -> None:
+    """That hypothesis finds a check flaky means that the answer is, for one input."""
+
+    class FlakyFailure(type("Flaky", (Exception,), {})):  # type: ignore[misc]
+        pass
+
+    failure = Failure(LawBroken(5, "4"), [event("f(2)", 5)])
+    candidate: Any = SimpleNamespace(failure=failure)
+    outcome = outcome_of(FlakyFailure(), candidate)
+    assert outcome.verdict is Verdict.FAIL
+    words = "The same input gave different answers. Once: expected 4"
+    assert outcome.message == words
 
 
 def test_long_stories_are_cut() -> None:

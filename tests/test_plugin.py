@@ -186,7 +186,7 @@ def why_not(make_kata: MakeKata, changed: dict[str, str | None]) -> str:
         (
             "test_performance.py",
             PERFORMANCE.replace('("climb",)', '("climbb",)'),
-            "test_climbing_is_linear measures 'climbb'; the stub has ['Counter', 'climb'",
+            "test_climbing_is_linear measures 'climbb'; the stub has ['Counter', ",
         ),
     ],
 )
@@ -195,8 +195,7 @@ def test_bad_checks_are_told(
 ) -> None:
     """What is wrong with a hidden check is one line with file, name and repair."""
     said = why_not(make_kata, {HIDDEN + name: text})
-    assert said.startswith(HIDDEN + name) or name == "test_edge_cases.py"
-    assert name in said
+    assert said.startswith(HIDDEN + name)
     assert words in said
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 
@@ -76,7 +76,7 @@ def test_another_version_is_refused(text: bytes) -> None:
 @pytest.mark.parametrize("text", [b"", b"[]", b"no json", b'{"version": 1}'])
 def test_what_is_no_report_is_refused(text: bytes) -> None:
     """Anything that is no report is a ValueError, whatever it is."""
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         Report.from_json(text)
 
 
@@ -84,7 +84,7 @@ def test_results_cannot_be_changed() -> None:
     """A report and all that it holds are frozen."""
     for part in (REPORT, CHECK, EXAMPLE, TIMING, REPORT.scores):
         with pytest.raises(FrozenInstanceError):
-            part.version = 2  # type: ignore[union-attr]
+            setattr(part, fields(part)[0].name, 2)
 
 
 def test_only_passing_checks_pass() -> None:

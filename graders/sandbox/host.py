@@ -130,7 +130,8 @@ class Zygote:
             "library": str(Path(msgspec.__file__).parents[1]),
             "limits": self.limits.for_worker(),
         }
-        bare = ["-s", "-S", "-P", "-X", "utf8", str(HOME / "zygote.py")]
+        # -u: what an answer prints must be out before its process is ended
+        bare = ["-u", "-s", "-S", "-P", "-X", "utf8", str(HOME / "zygote.py")]
         return subprocess.Popen(
             [os.path.realpath(sys.executable), *bare, json.dumps(options)],
             pass_fds=[theirs.fileno()],
@@ -182,21 +183,27 @@ class Zygote:
         """Return a fresh worker."""
         self._claimed()
         ours, theirs = socket.socketpair()
-        socket.send_fds(self.control, [b"F"], [theirs.fileno()])
-        theirs.close()
+        with theirs:
+            self._ask(b"F", theirs.fileno())
         return Worker(self, ours, json.loads(self._receive()))
 
     def end(self, pid: int) -> Ending:
         """Kill a worker and everything it started; return how it ended."""
-        self.control.send(b"W%d" % pid)
+        self._ask(b"W%d" % pid)
         return Ending(*json.loads(self._receive()))
 
     def preload(self, modules: str) -> list[str]:
         """Import standard modules, so that no answer is charged for importing them."""
         # cut, so that it is one message whatever an answer says that it imports
-        self.control.send(b"I" + modules.encode()[:_MAX_NAMES])
+        self._ask(b"I" + modules.encode()[:_MAX_NAMES])
         imported: list[str] = json.loads(self._receive())
         return imported
+
+    def _ask(self, request: bytes, *descriptors: int) -> None:
+        try:
+            socket.send_fds(self.control, [request], descriptors)
+        except OSError as error:
+            raise SandboxFault(f"the sandbox is gone: {error}") from None
 
     def _receive(self) -> bytes:
         self.control.settimeout(self.limits.wall_s)

@@ -11,7 +11,7 @@ library and msgspec are needed here, because a bare interpreter loads this file 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
@@ -115,11 +115,18 @@ def _datetime_parts(value: datetime) -> list[Any]:
     return [naive, value.fold, offset // timedelta(microseconds=1), key]
 
 
+def _refuse_costly(keys: Collection[Any], base: type) -> None:
+    """Refuse what takes long to put together again: colliding ints, above all."""
+    if len(keys) > MAX_HASHED and not all(type(key) is str for key in keys):
+        raise Unsendable(f"a {base.__name__} of {len(keys)} members")
+
+
 def _encode_container(
     value: Any, base: type, special: Special, depth: int
 ) -> dict[str, Any]:
     tag = _CONTAINERS[base]
     if base is dict:
+        _refuse_costly(dict.keys(value), base)
         return {
             tag: [
                 [encode(key, special, depth + 1), encode(item, special, depth + 1)]
@@ -127,7 +134,9 @@ def _encode_container(
             ]
         }
     # The base's own __iter__: a subclass cannot lie about its members.
-    members = base.__iter__(value)  # type: ignore[attr-defined]
+    members = list(base.__iter__(value))  # type: ignore[attr-defined]
+    if base in (set, frozenset):
+        _refuse_costly(members, base)
     return {tag: [encode(item, special, depth + 1) for item in members]}
 
 

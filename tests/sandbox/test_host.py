@@ -1,0 +1,316 @@
+"""How an answer that does not answer is told, stopped, and cleared away."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from conftest import all_end, children, open_processes
+
+from graders.results import Verdict
+from graders.sandbox.host import (
+    AnswerStopped,
+    Ending,
+    Limits,
+    Patience,
+    Printed,
+    SandboxFault,
+    Worker,
+    Zygote,
+    explain,
+)
+
+SMALL = Limits(memory_mib=200, output_mib=1, reply_mib=1)
+Ask = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[Zygote]:
+    """A zygote whose workers may use little."""
+    zygote = Zygote(SMALL)
+    yield zygote
+    zygote.close()
+    gc.collect()  # large replies in tracebacks would count as memory in later tests
+
+
+@pytest.fixture
+def stopped(small: Zygote) -> Iterator[Callable[[str], AnswerStopped]]:
+    """Return what runs a function body in a worker and returns how it was stopped."""
+    workers: list[Worker] = []
+
+    def run(body: str, own_s: float = 30) -> AnswerStopped:
+        worker = loaded(small, body)
+        workers.append(worker)
+        with pytest.raises(AnswerStopped) as error:
+            worker.request([CALL], Patience(own_s))
+        assert error.value is worker.stopped
+        return error.value
+
+    yield run
+    for worker in workers:
+        worker.close()
+
+
+CALL = ["call", "f", [], {}]
+
+
+def loaded(zygote: Zygote, body: str) -> Worker:
+    """Return a worker that has imported a function `f` with this body."""
+    indented = body.replace("\n", "\n    ")
+    source = f"import os, signal, sys, time\ndef f():\n    {indented}\n"
+    worker = zygote.fork()
+    ((_, code),) = worker.request([["compile", source, "a.py"]], Patience(30))
+    loading = ["load", code, source, "a.py", {}]
+    assert worker.request([loading], Patience(30))[0][0] == "ok"
+    return worker
+
+
+# Each way to break has its own verdict
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict", "words"),
+    [
+        (
+            "while True: pass",
+            Verdict.TIMEOUT,
+            "No answer within 0.2 s: an endless loop",
+        ),
+        ("time.sleep(99)", Verdict.TIMEOUT, "No answer within 0.2 s: an endless loop"),
+        ("os._exit(3)", Verdict.EXIT, "ended the program (exit status 3)"),
+        ("os._exit(0)", Verdict.EXIT, "ended the program (exit status 0)"),
+        ("os.abort()", Verdict.EXIT, "crashed the Python interpreter (SIGABRT)"),
+        (
+            "import ctypes\nctypes.string_at(0)",
+            Verdict.EXIT,
+            "crashed the Python interpreter (SIGSEGV)",
+        ),
+        ("while True: print('x' * 9999)", Verdict.OUTPUT, "more than 1 MiB; it was"),
+        ("return 'x' * (2 << 20)", Verdict.MEMORY, "returned more than 1 MiB of data"),
+    ],
+)
+def test_each_break_has_its_verdict(
+    stopped: Callable[..., AnswerStopped], body: str, verdict: Verdict, words: str
+) -> None:
+    """An answer that does not return is told in words of what it did."""
+    error = stopped(body, own_s=0.2 if verdict is Verdict.TIMEOUT else 30)
+    assert error.verdict is verdict
+    assert words in error.message
+
+
+FIND = """
+import struct
+for fd in range(3, 64):
+    try:
+        os.fstat(fd)
+    except OSError:
+        continue
+    try:
+        {act}
+    except OSError:
+        pass
+"""
+
+
+def test_a_closed_channel_is_an_exit(
+    stopped: Callable[..., AnswerStopped],
+) -> None:
+    """An answer that closes the channel and lives on is stopped at once."""
+    error = stopped(FIND.format(act="os.close(fd)") + "while True: pass")
+    assert error.verdict is Verdict.EXIT
+    assert error.message == "Your code closed the grader's channel; it was stopped."
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        "b'hello world, this is no frame'",
+        "b'\\0' * 64",
+        "struct.pack('>I8s', 1, b'01234567') + b'\\x90'",
+        "b'\\xff' * 12",
+    ],
+)
+def test_garbage_on_the_channel_is_an_error(
+    stopped: Callable[..., AnswerStopped], garbage: str
+) -> None:
+    """Bytes without the ticket of the question are no answer, whatever they say."""
+    body = FIND.format(act=f"os.write(fd, {garbage})") + "while True: pass"
+    error = stopped(body)
+    assert error.verdict is Verdict.ERROR
+    assert error.message.startswith("Something that is no answer arrived")
+
+
+def test_memory_has_a_limit(small: Zygote) -> None:
+    """Asking for more memory than there is raises MemoryError where it happens."""
+    worker = loaded(small, "return len(bytearray(1 << 40))")
+    ((kind, name, *_),) = worker.request([CALL], Patience(30))
+    assert (kind, name) == ("raised", "MemoryError")
+    worker.close()
+
+
+def test_an_exit_can_be_caught_in_time(small: Zygote) -> None:
+    """`sys.exit` is an exception like others; the worker lives on and says so."""
+    worker = loaded(small, "sys.exit(2)")
+    for _ in range(2):
+        ((kind, name, *_),) = worker.request([CALL], Patience(30))
+        assert (kind, name) == ("raised", "SystemExit")
+    worker.close()
+
+
+def test_a_stopped_worker_stays_stopped(small: Zygote) -> None:
+    """Whoever asks a stopped worker again gets the same verdict at once."""
+    worker = loaded(small, "os._exit(1)")
+    with pytest.raises(AnswerStopped) as first:
+        worker.request([CALL], Patience(30))
+    with pytest.raises(AnswerStopped) as second:
+        worker.request([CALL], Patience(30))
+    assert second.value is first.value
+
+
+def test_patience_is_charged(small: Zygote) -> None:
+    """What a request takes of the answer's own time is charged to its patience."""
+    worker = loaded(small, "for _ in range(10 ** 5): pass")
+    patience = Patience(30)
+    worker.request([CALL], patience)
+    assert 0 < patience.used_s < 30
+    assert patience.left_s == 30 - patience.used_s
+    worker.close()
+
+
+def test_output_is_kept_from_its_beginning() -> None:
+    """Of what is printed the size is known, and the beginning is kept."""
+    printed = Printed()
+    for part in (b"a" * 60_000, b"b" * 60_000):
+        printed.add(part)
+    assert printed.size == 120_000
+    assert len(printed.start) == 1 << 16
+    assert printed.start.count(b"a") == 60_000
+
+
+def test_printing_does_not_reach_the_channel(small: Zygote) -> None:
+    """What an answer prints, to either stream, changes no result."""
+    body = "print('hm', flush=True)\nprint('no', file=sys.stderr)\nreturn 5"
+    worker = loaded(small, body)
+    assert worker.request([CALL], Patience(30)) == [["ok", 5]]
+    worker.close()
+    assert bytes(worker.printed.start) == b"hm\nno\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "words"),
+    [
+        (0, Verdict.EXIT, "exit status 0"),
+        (7 << 8, Verdict.EXIT, "exit status 7"),
+        (11, Verdict.EXIT, "SIGSEGV"),
+        (24, Verdict.TIMEOUT, "more than 60 s of CPU"),
+        (9, Verdict.EXIT, "closed the grader's channel"),
+        (-1, Verdict.EXIT, "unknown"),
+    ],
+)
+def test_an_end_is_explained(status: int, verdict: Verdict, words: str) -> None:
+    """Each way in which a process can end has a verdict and words."""
+    found, message = explain(Ending(status, 0.0, 0.0), Limits())
+    assert found is verdict
+    assert words in message
+
+
+# Nothing stays
+
+
+def test_no_worker_stays(small: Zygote) -> None:
+    """A worker that was closed or stopped is no more; the zygote has no children."""
+    before = children(small.process.pid)
+    bodies = ("return 1", "os._exit(0)", "while True: pass", "os.abort()")
+    for body in bodies:
+        worker = loaded(small, body)
+        process = open_processes(worker.pid)
+        assert worker.pid in children(small.process.pid)
+        try:
+            worker.request([CALL], Patience(0.05))
+        except AnswerStopped:
+            assert worker.ending is not None
+        worker.close()
+        assert all_end(process)
+    assert children(small.process.pid) == before
+
+
+def test_threads_end_with_their_worker(small: Zygote) -> None:
+    """An answer's threads do not outlive its worker."""
+    body = (
+        "import threading\n"
+        "threading.Thread(target=time.sleep, args=(99,)).start()\n"
+        "return threading.active_count()"
+    )
+    worker = loaded(small, body)
+    assert worker.request([CALL], Patience(30)) == [["ok", 2]]
+    process = open_processes(worker.pid)
+    worker.close()
+    assert all_end(process)
+
+
+def test_closing_twice_is_fine(small: Zygote) -> None:
+    """A worker that is closed again tells the same ending."""
+    worker = loaded(small, "return 1")
+    assert worker.close() is worker.close()
+
+
+def test_workers_do_not_meet(small: Zygote) -> None:
+    """What one worker does to its module, another never sees."""
+    body = "sys.modules['marker'] = sys\nreturn 1"
+    first = loaded(small, body)
+    first.request([CALL], Patience(30))
+    second = loaded(small, "return 'marker' in sys.modules")
+    assert second.request([CALL], Patience(30)) == [["ok", False]]
+    first.close()
+    second.close()
+
+
+def test_closing_a_zygote_ends_all() -> None:
+    """Closing ends a zygote and its workers and removes its folder, once or twice."""
+    zygote = Zygote()
+    workers = [loaded(zygote, "return 1") for _ in range(2)]
+    pids = [zygote.process.pid, *(worker.pid for worker in workers)]
+    processes = open_processes(*pids)
+    assert os.path.isdir(zygote.folder)
+    zygote.close()
+    zygote.close()
+    assert all_end(processes)
+    assert not os.path.exists(zygote.folder)
+
+
+def test_protection_is_tried_out(small: Zygote) -> None:
+    """What is said to be in force is words, the same each time they are asked for."""
+    assert small.protection == small.protection
+    assert all(isinstance(layer, str) and layer for layer in small.protection)
+
+
+def test_a_sandbox_that_is_gone_is_a_fault() -> None:
+    """A zygote that has ended is a fault of the sandbox, not of any answer."""
+    zygote = Zygote()
+    assert zygote.protection is not None
+    zygote.process.kill()
+    zygote.process.wait()
+    try:
+        with pytest.raises(SandboxFault):
+            zygote.fork()
+    finally:
+        zygote.close()
+
+
+def test_only_standard_modules_are_preloaded(small: Zygote) -> None:
+    """Of what an answer imports only harmless standard modules are kept warm."""
+    wanted = "json.decoder antigravity pytest os.path no.such graders answer"
+    assert small.preload(wanted) == ["json.decoder", "os.path"]
+    assert small.preload("") == []
+
+
+def test_a_worker_cannot_see_our_environment(small: Zygote) -> None:
+    """The answer's process has an environment and a folder of its own."""
+    worker = loaded(small, "return [sorted(os.environ), os.getcwd()]")
+    ((_, (names, folder)),) = worker.request([CALL], Patience(30))
+    worker.close()
+    assert set(names) <= {"LC_ALL", "LC_CTYPE", "PYTHONHASHSEED"}
+    assert os.path.realpath(folder) == os.path.realpath(small.folder)
