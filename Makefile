@@ -37,6 +37,8 @@ help: ## show this
 	@echo "  ANSWER=file      grade this file in place of the stub"
 	@echo "  LEVEL=n SEED=n   only levels 1 to n; other inputs than everybody's"
 	@echo "  DEEP=1           try ten times the inputs"
+	@echo "  JSON=file        also write the report to this file"
+	@echo "  PYTHON=program   set up .venv/ with this Python"
 
 .PHONY: check
 check: ready ## grade your answer: make check KATA=rate_limiter
@@ -50,6 +52,7 @@ list: ready ## show all katas
 
 .PHONY: reset
 reset: ready ## archive your attempt and restore the stub: make reset KATA=rate_limiter
+	@test -n "$(KATA)" || { echo "which one? make reset KATA=rate_limiter" >&2; exit 2; }
 	@.venv/bin/kata reset $(KATA)
 
 .PHONY: test

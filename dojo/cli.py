@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 import traceback
@@ -21,7 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
     # whoever ends us means the answer's processes and folders as well
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(TERMINATED))
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
         return command(arguments)
@@ -81,6 +83,8 @@ def check_command(arguments: argparse.Namespace) -> int:
     kata = read_kata(arguments.kata)
     answer = answer_of(arguments.answer, kata)
     level_of(arguments.level, kata)
+    for file in (arguments.json, arguments.benchmark_json):
+        writable(file)
 
     # these take a third of a second to import, and most failures come before them
     from dojo.progress import Progress
@@ -99,12 +103,25 @@ def check_command(arguments: argparse.Namespace) -> int:
     report = attempts.save(report, kata)
     if arguments.json:
         attempts.write(arguments.json, report.to_json())
-    print(Terminal(kata, colour=in_colour()).report(report), flush=True)
+    terminal = Terminal(kata, again=again(arguments), colour=in_colour())
+    print(terminal.report(report), flush=True)
     if arguments.benchmark_json:
         from dojo.benchmark_json import write_benchmark_json
 
         write_benchmark_json(report, arguments.benchmark_json)
     return PASSED if report.passed else NOT_PASSED
+
+
+def again(arguments: argparse.Namespace) -> str:
+    """Return the command that does the same once more."""
+    settings = {"KATA": arguments.kata, "LEVEL": arguments.level}
+    settings |= {"ANSWER": arguments.answer, "SEED": arguments.seed}
+    given = [
+        f"{name}={shlex.quote(str(value))}"
+        for name, value in settings.items()
+        if value is not None
+    ]
+    return " ".join(["make check", *given])
 
 
 def answer_of(given: Path | None, kata: Kata) -> Path:
@@ -122,6 +139,12 @@ def shown_path(path: Path) -> Path:
     """Return a path as short as it can be written from here."""
     whole, here = path.resolve(), Path.cwd()
     return whole.relative_to(here) if whole.is_relative_to(here) else path
+
+
+def writable(file: Path | None) -> None:
+    if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
+        what = "is a folder" if file.is_dir() else "is in a folder that is not there"
+        raise KataError(f"{file} {what}; give a file that can be written")
 
 
 def level_of(level: int | None, kata: Kata) -> None:
@@ -145,11 +168,9 @@ def list_command(_: argparse.Namespace) -> int:
 def reset_command(arguments: argparse.Namespace) -> int:
     kata = read_kata(arguments.kata)
     kept = attempts.reset(kata)
-    if kept is None:
-        print(f"katas/{kata.name}/stub.py is as it was handed out.")
-    else:
+    if kept is not None:
         print(f"Your attempt is kept in {shown_path(kept)}.")
-        print(f"katas/{kata.name}/stub.py is again as it was handed out.")
+    print(f"katas/{kata.name}/stub.py is as it was handed out.")
     return PASSED
 
 

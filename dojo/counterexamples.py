@@ -10,7 +10,8 @@ from graders.results import Check, Counterexample
 _FILE = '''\
 """{law}
 
-Run it, or step through it in a debugger:  python {name}
+Run it with  python3 {name}
+To step through your answer, take the # from breakpoint() below.
 """
 
 import importlib.util
@@ -77,6 +78,7 @@ def runnable(check: Check, answer: Path, file: str) -> str:
 def _ending_in_a_value(example: Counterexample) -> tuple[str, str]:
     """Return the statements, and the name that holds what the last one gave."""
     *before, last = example.code
+    before.append("# breakpoint()")
     if not isinstance(ast.parse(last).body[-1], ast.Assign):
         return "\n".join([*before, f"got = {last}"]), "got"
     return "\n".join([*before, last]), last.partition(" = ")[0]

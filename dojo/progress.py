@@ -6,6 +6,8 @@ from typing import TextIO
 
 from graders.results import Check, Verdict
 
+UNDECIDED = (Verdict.PASS, Verdict.TODO, Verdict.NOT_MEASURED)
+
 
 class Progress:
     """Shows checks as they end, on a terminal only, and leaves nothing behind."""
@@ -17,7 +19,7 @@ class Progress:
 
     def check(self, check: Check) -> None:
         self.ended += 1
-        self.failed += check.verdict not in (Verdict.PASS, Verdict.TODO)
+        self.failed += check.verdict not in UNDECIDED
         words = f"{self.ended} laws checked, {self.failed} broken"
         self.show(f"{words}  {check.law}"[:78])
 

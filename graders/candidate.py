@@ -239,7 +239,12 @@ class Candidate:
         Returns the results. An exception of the answer ends the list and is raised.
         """
         self.called |= {step.method.owner_name for step in steps}
-        outcome = self._ask(self._play_operation(clock, steps))
+        try:
+            outcome = self._ask(self._play_operation(clock, steps))
+        except AnswerStopped:
+            for step in steps[: self._zygote.step + 1]:
+                self._note_step(clock, step, None)
+            raise
         if outcome[0] != "played":
             outcome = ["played", None, [], outcome]
         name, body, failure = outcome[1:]

@@ -86,6 +86,17 @@ def require(condition: bool, got: Any, expected: str) -> None:
         raise LawBroken(got, expected)
 
 
+@dataclass(frozen=True)
+class NotRefused:
+    """What is told of a call that should have raised."""
+
+    result: Any
+
+    def __repr__(self) -> str:
+        given = "" if self.result is None else f", but {show(self.result)}"
+        return f"no exception{given}"
+
+
 @contextmanager
 def refused(candidate: Candidate, naming: Any = _ANYTHING) -> Iterator[None]:
     """Demand that the call inside raises ValueError, with this value in its message."""
@@ -99,4 +110,4 @@ def refused(candidate: Candidate, naming: Any = _ANYTHING) -> Iterator[None]:
         if not isinstance(error, ValueError) or not named:
             raise LawBroken(error, expected) from None
     else:
-        raise LawBroken(candidate.events[-1].result, expected)
+        raise LawBroken(NotRefused(candidate.events[-1].result), expected)

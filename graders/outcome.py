@@ -64,6 +64,8 @@ def _of_failure(failure: Failure, flaky: bool) -> Outcome:
 
 def message_of(error: AnswerRaised | LawBroken) -> str:
     if isinstance(error, AnswerRaised):
+        if error.type_name == "BdbQuit":
+            return "breakpoint() has no terminal here; run the counterexample's file"
         place = place_of(error)
         return f"{error}{f' ({place})' if place else ''}"
     return str(error) if isinstance(error, WrongType) else f"expected {error.expected}"

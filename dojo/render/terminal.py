@@ -43,21 +43,21 @@ _UNTIMED = (Verdict.TODO, Verdict.NOT_MEASURED)
 class Terminal:
     """Turns reports into text, in colour or not."""
 
-    def __init__(self, kata: Kata, *, colour: bool = False) -> None:
+    def __init__(self, kata: Kata, *, again: str = "", colour: bool = False) -> None:
         self.kata = kata
+        self.again = again or f"make check KATA={kata.name}"
+        """The command that grades the same once more."""
         self.colour = colour
 
     def report(self, report: Report) -> str:
         """Return everything a learner wants to know, the most useful thing last."""
-        return "\n".join(
-            [
-                self.paint("bold", f"{self.kata.settings.title}: {report.answer}"),
-                *self.levels(report),
-                *self.performance(report),
-                "",
-                *self.closing(report),
-            ]
-        )
+        title = self.paint("bold", f"{self.kata.settings.title}: {report.answer}")
+        cause = common_cause(report)
+        if cause:
+            body = ["", *indented(cause, 2)]
+        else:
+            body = [*self.levels(report), *self.performance(report)]
+        return "\n".join([title, *body, "", *self.closing(report)])
 
     def paint(self, name: str, text: str) -> str:
         return f"\x1b[{_COLOURS[name]}m{text}\x1b[0m" if self.colour else text
@@ -81,18 +81,26 @@ class Terminal:
             return
         passed = sum(check.passed for check in checks)
         yield f"{self.paint('bold', title)}: {passed} of {len(checks)} laws hold"
-        shown = set[str]()
+        shown = dict[str, str]()
         for check in checks:
             yield from self.check(check, shown)
 
-    def check(self, check: Check, shown: set[str]) -> Iterator[str]:
+    def check(self, check: Check, shown: dict[str, str]) -> Iterator[str]:
+        """Yield a law and what breaks it; the same thing is told in full only once."""
         yield from self.law(check)
-        if check.counterexample is not None:
-            yield from self.counterexample(check.counterexample)
-        elif not check.passed and check.message not in shown:
-            # the same message under each of forty laws would bury all others
-            shown.add(check.message)
+        example = check.counterexample
+        if check.passed:
+            return
+        if check.message in shown:
+            if example is not None:
+                where = shown[check.message]
+                yield from self.fact("got", f"the same as in {where}", "red")
+        elif example is not None:
+            yield from self.counterexample(example)
+            shown[check.message] = example.file.rpartition("/")[2]
+        else:
             yield from indented(check.message, 10)
+            shown[check.message] = ""
 
     def law(self, check: Check) -> Iterator[str]:
         word = f"{_WORDS[check.verdict]:<8}"
@@ -112,15 +120,19 @@ class Terminal:
         if example.where:
             yield from self.fact("at", example.where, "dim")
         if example.printed:
-            yield from self.fact("printed", repr(example.printed), "dim")
+            lines = example.printed.strip().splitlines()
+            more = [f"… ({len(lines) - 3} more lines)"] if len(lines) > 3 else []
+            yield from self.fact("printed", " | ".join([*lines[:3], *more]), "dim")
         if example.file:
-            yield from self.fact("run it", f"python {example.file}", "dim")
+            yield from self.fact("run it", f"python3 {example.file}", "dim")
 
     def fact(self, name: str, text: str, colour: str) -> Iterator[str]:
         first, *rest = textwrap.wrap(one_line(text), WIDTH - 20) or [""]
         yield f"          {self.paint(colour, f'{name:<9}')} {first}"
-        if rest:
-            yield " " * 20 + (rest[0][: WIDTH - 21] + "…" if rest[1:] else rest[0])
+        for line in rest[:2]:
+            yield " " * 20 + line
+        if rest[2:]:
+            yield " " * 20 + "…"
 
     # Speed
 
@@ -131,7 +143,7 @@ class Terminal:
             return
         yield ""
         if all(check.verdict in _UNTIMED for check in checks):
-            words = f"timed once the laws above hold ({len(checks)} laws)"
+            words = f"timed once the correctness laws hold ({len(checks)} laws)"
             yield f"{self.paint('bold', 'Performance')}: {words}"
             return
         yield self.paint("bold", "Performance")
@@ -142,7 +154,7 @@ class Terminal:
                 yield from indented(check.message, 10)
             else:
                 yield from self.timing(timing, check, report.performance)
-        if report.performance.machine_busy:
+        if timings and report.performance.machine_busy:
             yield "  machine busy: took longer, score unaffected"
 
     def timing(
@@ -167,7 +179,10 @@ class Terminal:
             report.scores
         )
         yield self.isolation(report)
-        yield from wrapped(next_step(report, self.kata))
+        words, *commands = next_step(report, self.kata)
+        yield from wrapped(words)
+        # a command stands alone on its line, whole, to be copied
+        yield from (f"  {command}" for command in [*commands, self.again])
 
     def isolation(self, report: Report) -> str:
         layers = "; ".join(report.protection)
@@ -192,26 +207,37 @@ def score_parts(scores: Scores) -> str:
     return f" of 100   ({', '.join(parts)})"
 
 
-def next_step(report: Report, kata: Kata) -> str:
-    """Return the one thing to do now."""
-    again = f"make check KATA={kata.name}"
-    todo = [check for check in report.checks if check.verdict is Verdict.TODO]
-    failing = [check for check in report.checks if not check.passed]
+def common_cause(report: Report) -> str:
+    """Return why nothing could be checked at all, or ""."""
+    causes = {(check.verdict, check.message) for check in report.checks}
+    verdict, message = next(iter(causes))
+    known = len(causes) == 1 and verdict not in (Verdict.PASS, Verdict.TODO)
+    return f"{_WORDS[verdict]}: {message}" if known and message else ""
+
+
+def next_step(report: Report, kata: Kata) -> list[str]:
+    """Return the one thing to do now, and the commands that help with it."""
+    failing = sorted(
+        (check for check in report.checks if not check.passed),
+        key=lambda check: (check.level, check.verdict is not Verdict.TODO),
+    )
     if not failing:
-        return (
+        return [
             f"Every law holds. Compare your answer with solutions/{kata.name}/"
-            "reference.py, and read notes.md beside it."
-        )
-    if len(todo) == len(report.checks):
-        return (
-            f"Nothing is filled in yet. Read katas/{kata.name}/README.md, begin with "
-            f"level 1 ({todo[0].message.removesuffix(' is still to do')}) in "
-            f"{report.answer}, then: {again}"
-        )
-    first = next((check for check in failing if check not in todo), failing[0])
-    where = first.counterexample.file if first.counterexample else ""
-    debug = f"Look at it: python {where}. " if where else ""
-    return f"Next: level {first.level}, {first.law!r} {debug}Then: {again}"
+            "reference.py, and read notes.md beside it. To be sure once more:"
+        ]
+    first = failing[0]
+    if common_cause(report):
+        return ["Next: repair that, for nothing could be checked. Then:"]
+    if first.verdict is Verdict.TODO:
+        todo = first.message.removesuffix(" is still to do")
+        return [
+            f"Next: level {first.level}, {todo} is still to do in {report.answer}; "
+            f"katas/{kata.name}/README.md says what it is to do. Then:"
+        ]
+    file = first.counterexample.file if first.counterexample else ""
+    words = f"Next: level {first.level}, “{first.law}” Then once more:"
+    return [words, f"python3 {file}"] if file else [words]
 
 
 def joined(code: tuple[str, ...]) -> list[str]:

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -24,7 +23,7 @@ from typing import Any
 import msgspec
 
 from graders.results import Verdict
-from graders.sandbox.protocol import HEADER, Malformed
+from graders.sandbox.protocol import HEADER, STEP, Malformed
 
 HOME = Path(__file__).parent
 _TICK_MS = 50
@@ -110,7 +109,8 @@ class Zygote:
 
     def __init__(self, limits: Limits = Limits(), hash_seed: int = 0) -> None:
         self.limits = limits
-        self.folder = tempfile.mkdtemp(prefix="kata-")
+        self._steps = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the zygote
+        self._steps.truncate(STEP.size)
         self.control, theirs = socket.socketpair()
         self.output, writable = os.pipe()
         os.set_blocking(self.output, False)
@@ -126,6 +126,7 @@ class Zygote:
     ) -> subprocess.Popen[bytes]:
         options = {
             "control": theirs.fileno(),
+            "steps": self._steps.fileno(),
             "home": str(HOME),
             "library": str(Path(msgspec.__file__).parents[1]),
             "limits": self.limits.for_worker(),
@@ -134,11 +135,11 @@ class Zygote:
         bare = ["-u", "-s", "-S", "-P", "-X", "utf8", str(HOME / "zygote.py")]
         return subprocess.Popen(
             [os.path.realpath(sys.executable), *bare, json.dumps(options)],
-            pass_fds=[theirs.fileno()],
+            pass_fds=[theirs.fileno(), self._steps.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=writable,
             stderr=writable,
-            cwd=self.folder,
+            cwd="/",
             env={"PYTHONHASHSEED": str(hash_seed), "LC_ALL": "C.UTF-8"},
             start_new_session=True,
         )
@@ -164,9 +165,10 @@ class Zygote:
     def _refused(self) -> set[str]:
         """Return which of the forbidden acts a worker is refused."""
         worker = self.fork()
+        written = Path(tempfile.gettempdir(), f"kata-{os.getpid()}-{worker.pid}")
         tries = {
             "read": str(HOME / "host.py"),
-            "write": str(Path(self.folder, "written")),
+            "write": str(written),
             "network": "",
             "fork": "",
             "signal": str(os.getpid()),
@@ -176,6 +178,7 @@ class Zygote:
             outcomes = worker.request(operations, Patience(self.limits.load_s))
         finally:
             worker.close()
+            written.unlink(missing_ok=True)
         came = zip(tries, outcomes, strict=True)
         return {act for act, outcome in came if outcome[1] == "refused"}
 
@@ -216,6 +219,12 @@ class Zygote:
             raise SandboxFault(f"the sandbox did not start: {said[-600:]}")
         return data
 
+    @property
+    def step(self) -> int:
+        """How many calls of its last `play` a worker had ended, as it says itself."""
+        count: int = STEP.unpack(os.pread(self._steps.fileno(), STEP.size, 0))[0]
+        return count
+
     def read_output(self) -> bytes:
         """Return what was printed since the last time, at most one pipe full."""
         try:
@@ -224,7 +233,7 @@ class Zygote:
             return b""
 
     def close(self) -> None:
-        """End the zygote and all its workers, and remove the folder they ran in."""
+        """End the zygote and all its workers."""
         if self.closed:
             return
         self.closed = True
@@ -235,7 +244,7 @@ class Zygote:
             self.process.kill()
             self.process.wait()
         os.close(self.output)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._steps.close()
 
 
 def acts_stopped_by(layer: str) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ from fractions import Fraction
 from typing import Any
 
 HEADER = struct.Struct(">I8s")
+STEP = struct.Struct("=Q")
+"""How far a worker has come with the calls of one request, in shared memory."""
 MAX_DEPTH = 200
 MAX_HASHED = 10_000
 """Most members of a set or dict whose keys are not all str: colliding ints are slow."""

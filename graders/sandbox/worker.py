@@ -19,10 +19,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from mmap import mmap
 from typing import Any
 
 from protocol import (  # type: ignore[import-not-found]
     HEADER,
+    STEP,
     Unsendable,
     decode,
     encode,
@@ -119,8 +121,9 @@ def _frame_size(data: bytes) -> int:
 class Worker:
     """The answer's module, its objects by number, and the operations on them."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, steps: mmap) -> None:
         self.channel = channel
+        self.note_step = partial(STEP.pack_into, steps, 0)
         self.namespace: dict[str, Any] = {}
         self.objects: dict[int, Any] = {}
         self.record_fields: dict[str, list[str]] = {}
@@ -293,7 +296,8 @@ class Worker:
         def act() -> Played:
             results: list[Any] = []
             try:
-                for moment, index, row in steps:
+                for place, (moment, index, row) in enumerate(steps):
+                    self.note_step(place)
                     now.now = moment
                     results.append(bound[index](*row))
             except BaseException as error:
@@ -493,5 +497,5 @@ _ATTEMPTS: dict[str, Callable[[str], None]] = {
 }
 
 
-def main(fd: int, encoder: Any, decoder: Any) -> None:
-    Worker(Channel(fd, encoder, decoder)).serve()
+def main(fd: int, encoder: Any, decoder: Any, steps: mmap) -> None:
+    Worker(Channel(fd, encoder, decoder), steps).serve()

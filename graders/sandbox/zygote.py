@@ -11,6 +11,7 @@ import contextlib
 import gc
 import importlib
 import json
+import mmap
 import os
 import signal
 import socket
@@ -79,6 +80,8 @@ class Zygote:
         options: dict[str, Any],
     ) -> None:
         self.own = own
+        self.steps = mmap.mmap(options["steps"], 0)
+        os.close(options["steps"])
         self.control = control
         self.kin = kin
         self.options = options
@@ -171,7 +174,8 @@ class Zygote:
         limits.limit_resources(**self.options["limits"])
         limits.confine_signals()
         limits.filter_system_calls()
-        self.own.worker.main(channel, self.own.encoder, self.own.decoder)
+        own = self.own
+        own.worker.main(channel, own.encoder, own.decoder, self.steps)
 
     def leave(self) -> None:
         for pid in list(self.children):

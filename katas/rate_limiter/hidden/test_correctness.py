@@ -110,7 +110,9 @@ def test_window_edge(candidate, early, window, first):
     steps = [limiter.check.at(first, "a", early), limiter.check.at(first + 1, "a")]
     steps += [limiter.check.at(first + window - 1, "a")]
     steps += [limiter.check.at(first + window, "a", early)]
-    not_yet, now = candidate.play(clock, steps)[2:]
+    *fitting, not_yet, now = candidate.play(clock, steps)
+    for got in fitting:
+        expect(got, allowed=True, why=f"{early + 1} units fit, and no more were taken")
     why = f"the units of time {first} are {window - 1} old and still count"
     expect(not_yet, allowed=False, why=why)
     why = f"the units of time {first} are {window} old and count no more"

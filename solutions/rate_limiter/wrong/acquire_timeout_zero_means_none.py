@@ -1,6 +1,6 @@
 """`acquire` takes a timeout of 0 for none at all.
 
-Caught: level 4, edge_cases
+Caught: level 4, correctness
 """
 
 from __future__ import annotations

@@ -52,13 +52,39 @@ def test_growth_is_shown_where_it_fails(tiny: Kata, report: Report) -> None:
 
 def test_last_words_are_the_next_step(tiny: Kata, report: Report) -> None:
     """The last lines tell what to do now: the first broken law, or where to begin."""
-    assert "Next: level 1, 'Law of broken.'" in Terminal(tiny).report(report)
+    assert "Next: level 1, “Law of broken.”" in Terminal(tiny).report(report)
     todo = tuple(
         replace(check, verdict=Verdict.TODO, message="double is still to do")
         for check in report.checks
     )
     text = Terminal(tiny).report(replace(report, checks=todo))
-    assert "begin with level 1 (double) in katas/tiny/stub.py" in " ".join(text.split())
+    words = "Next: level 1, double is still to do in katas/tiny/stub.py"
+    assert words in " ".join(text.split())
+
+
+def test_command_to_go_on_is_whole(tiny: Kata, report: Report) -> None:
+    """The last line is the very command that grades the same once more."""
+    text = Terminal(tiny, again="make check KATA=tiny LEVEL=1").report(report)
+    assert text.splitlines()[-1] == "  make check KATA=tiny LEVEL=1"
+
+
+def test_one_cause_is_told_once(tiny: Kata, report: Report) -> None:
+    """What stops every check is told once, without a list of all laws."""
+    stopped = tuple(
+        replace(c, verdict=Verdict.ERROR, message="line 4: oh", counterexample=None)
+        for c in report.checks
+    )
+    text = Terminal(tiny).report(replace(report, checks=stopped))
+    assert text.count("line 4: oh") == 1
+    assert "Law of" not in text
+
+
+def test_same_failure_is_shown_once(tiny: Kata, report: Report) -> None:
+    """A second law broken in the same way points to the first."""
+    again = replace(report.checks[1], name="again", law="Another law.")
+    text = Terminal(tiny).report(replace(report, checks=(*report.checks, again)))
+    assert text.count("counter.add(1)  #") == 1
+    assert "the same as in" in text
 
 
 def test_weak_isolation_is_said(tiny: Kata, report: Report) -> None:
