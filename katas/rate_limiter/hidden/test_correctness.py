@@ -327,6 +327,15 @@ def test_buckets_are_separate(candidate, burst, spent):
     expect(used_up, allowed=False, why=f"all {burst} tokens were just taken")
 
 
+@check(level=2, category="correctness")
+def test_bucket_cost_is_one_unless_given(candidate):
+    """A call to a bucket costs 1 unless told otherwise, and arguments have names."""
+    clock = candidate.clock()
+    bucket = candidate.TokenBucket(refill=1, per=10, burst=5, clock=clock)
+    expect(bucket.check("a"), remaining=4, why="1 of 5 tokens taken")
+    expect(bucket.check(key="a", cost=2), remaining=2, why="3 of 5 tokens taken")
+
+
 # Level 3: several rules at once
 
 
@@ -493,6 +502,19 @@ def test_limiters_are_separate(candidate, rule, spent):
     steps = [first.check.at(0, "a")] * spent + [second.check.at(0, "a", rule.most)]
     last = candidate.play(clock, steps)[-1]
     expect(last, allowed=True, remaining=0, why="only the other limiter was used")
+
+
+@check(level=3, category="correctness")
+def test_limiter_costs_are_one_unless_given(candidate):
+    """Calls and refunds of a limiter are of 1 unit unless told otherwise."""
+    clock = candidate.clock()
+    limiter = candidate.Limiter(candidate.SlidingWindow(5, 10, clock), max_keys=None)
+    limiter.check("a", 3)
+    expect(limiter.check("a"), remaining=1, why="4 of 5 taken")
+    limiter.refund("a")
+    expect(limiter.check(key="a", cost=1), remaining=1, why="4 of 5 taken again")
+    limiter.refund(key="a", cost=2)
+    expect(limiter.check("a"), remaining=2, why="3 of 5 taken")
 
 
 # Level 3: refunds
@@ -695,6 +717,39 @@ def test_fresh_keys_are_dropped(candidate, script, new):
     expect(limiter.keys(), len(set(others)), why=why)
 
 
+@given(
+    script=scripts(several_rules, up_to_limit, keys="abcd"), later=st.integers(0, 12)
+)
+@example(
+    script=Script(
+        together(BucketRule(1, 5, 3)),
+        [(0, "a", 1), (0, "b", 3), (0, "c", 2), (0, "d", 3)],
+    ),
+    later=6,
+)
+@example(
+    script=Script(
+        together(WindowRule(2, 9)),
+        [(0, "a", 1), (1, "b", 1), (4, "c", 1), (3, "d", 1)],
+    ),
+    later=2,
+)
+@check(level=3, category="correctness", examples=25)
+def test_only_fresh_keys_are_dropped(candidate, script, later):
+    """While some keys have become fresh and others not, only the others stay held."""
+    clock = candidate.clock()
+    limiter, model = script.rule.make(candidate, clock), script.rule.oracle()
+    calls = script.calls()
+    results = candidate.play(clock, [limiter.check.at(*call) for call in calls])
+    learn(model, calls, results)
+    now = calls[-1].at + later
+    stay = [key for key in "abcd" if not model.fresh(key, now)]
+    further = max(1, limiter.keys())
+    candidate.play(clock, [limiter.check.at(now, "new")] * further)
+    why = f"{stay} are not fresh at {now}, and 'new' took something"
+    expect(limiter.keys(), len(stay) + 1, why=why)
+
+
 @given(rule=rules, fresh=st.integers(1, 6))
 @example(rule=WindowRule(1, 5), fresh=3)
 @example(rule=BucketRule(1, 5, 1), fresh=3)
@@ -823,6 +878,17 @@ def test_acquire_takes_what_fits(candidate, rule, taken):
     expect(limiter.acquire("a", taken), True, why=f"{rule.most} units are free")
     got = limiter.check("a", rule.most - taken + 1)
     expect(got, allowed=False, why=f"{taken} of {rule.most} units are acquired")
+
+
+@check(level=4, category="correctness")
+def test_acquire_costs_one_unless_given(candidate):
+    """`acquire` takes 1 unit unless told otherwise."""
+    clock = candidate.clock()
+    limiter = candidate.Limiter(candidate.SlidingWindow(5, 10, clock))
+    expect(limiter.acquire("a"), True, why="5 units are free")
+    expect(limiter.check("a"), remaining=3, why="2 of 5 taken")
+    expect(limiter.acquire(key="a", cost=2, timeout=None), True, why="3 are free")
+    expect(limiter.check("a"), remaining=0, why="5 of 5 taken")
 
 
 @given(script=scripts(several_rules, up_to_limit, keys="a"))
