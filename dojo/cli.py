@@ -21,7 +21,7 @@ INTERRUPTED, TERMINATED = 130, 143
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
-    # whoever ends us means the answer's processes and folders as well
+    # whoever ends us means the answer's processes as well
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(TERMINATED))
     command: Callable[[argparse.Namespace], int] = arguments.command
@@ -116,6 +116,7 @@ def again(arguments: argparse.Namespace) -> str:
     """Return the command that does the same once more."""
     settings = {"KATA": arguments.kata, "LEVEL": arguments.level}
     settings |= {"ANSWER": arguments.answer, "SEED": arguments.seed}
+    settings["DEEP"] = 1 if arguments.deep else None
     given = [
         f"{name}={shlex.quote(str(value))}"
         for name, value in settings.items()

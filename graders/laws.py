@@ -86,11 +86,11 @@ def require(condition: bool, got: Any, expected: str) -> None:
         raise LawBroken(got, expected)
 
 
-@dataclass(frozen=True)
 class NotRefused:
     """What is told of a call that should have raised."""
 
-    result: Any
+    def __init__(self, result: Any) -> None:
+        self.result = result
 
     def __repr__(self) -> str:
         given = "" if self.result is None else f", but {show(self.result)}"

@@ -23,6 +23,9 @@ from graders.showing import show
 MAX_LINES = 2_000
 MAX_VALUE = 100_000
 _SHOWN = 300
+_ADVICE = {
+    "BdbQuit": ": breakpoint() has no terminal here, use it in the file below",
+}
 
 
 def outcome_of(error: BaseException | None, candidate: Candidate) -> Outcome:
@@ -64,8 +67,6 @@ def _of_failure(failure: Failure, flaky: bool) -> Outcome:
 
 def message_of(error: AnswerRaised | LawBroken) -> str:
     if isinstance(error, AnswerRaised):
-        if error.type_name == "BdbQuit":
-            return "breakpoint() has no terminal here; run the counterexample's file"
         place = place_of(error)
         return f"{error}{f' ({place})' if place else ''}"
     return str(error) if isinstance(error, WrongType) else f"expected {error.expected}"
@@ -84,7 +85,7 @@ def _counterexample(failure: Failure) -> Counterexample:
 
 def got_of(value: Any) -> str:
     if isinstance(value, AnswerRaised):
-        return f"raises {value}"
+        return f"raises {value}{_ADVICE.get(value.type_name, '')}"
     return show(value, _SHOWN)
 
 
