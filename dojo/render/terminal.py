@@ -107,6 +107,8 @@ class Terminal:
         """Yield at most about eight lines: statements, got and expected, the file."""
         for line in shortened(joined(example.code)):
             yield f"          {cut(line)}"
+        for line in example.schedule:
+            yield f"    {cut(line, WIDTH - 4)}"
         yield from self.fact("got", example.got, "red")
         yield from self.fact("expected", example.expected, "green")
         if example.where:
