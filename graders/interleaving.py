@@ -43,7 +43,7 @@ MAX_TRIES = 60
 MAX_ROWS = 12
 _WIDTH = 96
 
-Choices = list[tuple[int, int, int]]
+Choices = list[tuple[int, int, int, int]]
 Broken = LawBroken | AnswerRaised
 
 
@@ -362,7 +362,7 @@ class Exploration:
         )
 
     def _done(self, call: tuple[Any, ...]) -> Done:
-        thread, place, began, ended, at, until, outcome = call
+        thread, place, began, at, ended, until, outcome = call
         candidate, planned = self.scene.candidate, self.scene.planned(thread, place)
         if outcome is None:
             return Done(thread, planned, began, NOT_ENDED, at, NOT_ENDED)

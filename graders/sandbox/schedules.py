@@ -14,7 +14,6 @@ import _thread
 import concurrent.futures.thread
 import dis
 import functools
-import math
 import queue
 import random
 import sys
@@ -25,15 +24,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
-Choice = tuple[int, int, int]
-"""At the n-th point of a thread, this other one goes on: (thread, n, other)."""
+Choice = tuple[int, int, int, int]
+"""(thread, visit, offset, other): so many opcodes after its n-th use of a stand-in, the
+thread is interrupted and the other one goes on."""
+Gaps = dict[tuple[int, int], int]
+"""How many opcodes of interest a thread passed after each of its visits."""
 
-MAX_STEPS = 20_000
-"""Points of one schedule after which its threads are said to wait busily."""
-LONGEST_TURN = 1_500
-"""Points after which a thread has to let the others run, or one could spin for ever."""
-NEVER = sys.maxsize
+MAX_VISITS = 5_000
+"""Uses of stand-ins in one schedule after which its threads are said to wait busily."""
+SPINNING_S = 0.3
+"""CPU seconds without such a use after which a thread is said to run for nothing."""
+_ENDLESS = 1 << 60
 _SECOND_NS = 1_000_000_000
 _EPOCH_S = 1_700_000_000
 _FIRST_IDENT = 1_000
@@ -54,6 +57,7 @@ _ORIGINALS = {
     for name in ("sleep", "monotonic", "perf_counter", "time")
     for name in ((name,) if name == "sleep" else (name, f"{name}_ns"))
 }
+_cpu_s = time.process_time
 running: Schedule | None = None
 """The schedule that is being run, if any: one at a time."""
 
@@ -85,7 +89,10 @@ class Task:
         self.baton = _new_baton()
         self.baton.acquire()
         self.real_ident = 0
-        self.points = 0
+        self.visits = 0
+        """How often it has used a stand-in; its beginning is use 0."""
+        self.offset = 0
+        """Opcodes of interest after that, up to the last interruption."""
         self.waits_for: Target | None = None
         self.deadline_ns: int | None = None
         self.timed_out = False
@@ -104,89 +111,102 @@ class Task:
 
 
 class Plan(Protocol):
-    """Decides who runs: asked at each stand-in, and at step `due` at the latest."""
-
-    due: int
+    """Decides who runs, and after how many opcodes a thread is interrupted."""
 
     def pick(
-        self, step: int, me: Task, default: Task, ready: list[Task], late: list[Task]
+        self, me: Task, default: Task, ready: list[Task], late: list[Task]
     ) -> Task:
         """Return one of the ready, or one of the late, whose time is then over."""
+
+    def window(self, me: Task) -> int:
+        """Return the next offset at which `me` is to be interrupted, 0 for none."""
 
 
 class Replay:
     """Follows a list of choices; everybody else runs on until it has to wait."""
 
-    due = 0
-
     def __init__(self, choices: list[Choice]) -> None:
-        self._next = {(number, point): other for number, point, other in choices}
+        self._others = {
+            (choice[0], choice[1], choice[2]): choice[3] for choice in choices
+        }
 
     def pick(
-        self, step: int, me: Task, default: Task, ready: list[Task], late: list[Task]
+        self, me: Task, default: Task, ready: list[Task], late: list[Task]
     ) -> Task:
-        wanted = self._next.get((me.number, me.points))
-        if wanted is None:
-            return default
+        wanted = self._others.get((me.number, me.visits, me.offset))
         return next((t for t in [*ready, *late] if t.number == wanted), default)
+
+    def window(self, me: Task) -> int:
+        here = (me.number, me.visits)
+        offsets = [key[2] for key in self._others if key[:2] == here]
+        return min((offset for offset in offsets if offset > me.offset), default=0)
 
 
 class Priorities:
-    """Runs the first by rank, and puts the running one last at `depth - 1` points.
+    """Runs the first by rank, and puts a thread last at `depth - 1` points.
 
     Finds a bug that needs `depth` ordered switches with a known least probability
     (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees").
     """
 
     def __init__(
-        self, draw: random.Random, depth: int, length: int, haste: float
+        self, draw: random.Random, depth: int, gaps: Gaps, haste: float
     ) -> None:
         self._draw = draw
         self._haste = haste
         self._ranks: dict[int, float] = {}
-        self._changes = sorted(
-            (draw.randrange(1, max(2, length)) for _ in range(depth - 1)), reverse=True
-        )
-        self.due = self._next_change()
-
-    def _next_change(self) -> int:
-        return self._changes.pop() if self._changes else NEVER
+        self._lowest = 0
+        places, lengths = list(gaps), [1 + gap for gap in gaps.values()]
+        drawn = draw.choices(places, lengths, k=depth - 1)
+        self._changes = sorted((*at, draw.randint(0, gaps[at])) for at in drawn)
 
     def pick(
-        self, step: int, me: Task, default: Task, ready: list[Task], late: list[Task]
+        self, me: Task, default: Task, ready: list[Task], late: list[Task]
     ) -> Task:
-        while step >= self.due:
-            self._ranks[me.number] = min(0, *self._ranks.values(), 0) - 1
-            self.due = self._next_change()
-        options = either(self._draw, self._haste, ready, late)
-        return max(options, key=self._rank)
+        passed = [c for c in self._changes if c[0] == me.number and c[1:] <= here(me)]
+        if passed:
+            self._changes = [c for c in self._changes if c not in passed]
+            self._lowest -= 1
+            self._ranks[me.number] = self._lowest
+        return max(either(self._draw, self._haste, ready, late), key=self._rank)
+
+    def window(self, me: Task) -> int:
+        coming = (c[2] for c in self._changes if c[:2] == (me.number, me.visits))
+        return min(coming, default=0)
 
     def _rank(self, task: Task) -> float:
         return self._ranks.setdefault(task.number, 1 + self._draw.random())
 
 
 class Wandering:
-    """Goes on with the same thread with probability `stay` at each point."""
+    """Goes on with the same thread with probability `stay` after each visit."""
 
-    def __init__(self, draw: random.Random, stay: float, haste: float) -> None:
+    def __init__(
+        self, draw: random.Random, stay: float, gaps: Gaps, haste: float
+    ) -> None:
         self._draw = draw
         self._stay = stay
         self._haste = haste
-        self.due = self._gap()
-
-    def _gap(self) -> int:
-        chance = max(self._draw.random(), 1e-9)
-        return 1 + int(math.log(chance) / math.log(self._stay))
+        self._lengths = [gap for gap in gaps.values() if gap] or [1]
 
     def pick(
-        self, step: int, me: Task, default: Task, ready: list[Task], late: list[Task]
+        self, me: Task, default: Task, ready: list[Task], late: list[Task]
     ) -> Task:
-        is_due = step >= self.due
-        if is_due:
-            self.due = step + self._gap()
+        options = either(self._draw, self._haste, ready, late)
+        if me.offset:
+            options = [task for task in options if task is not me] or options
         elif default is me and self._draw.random() < self._stay:
             return me
-        return self._draw.choice(either(self._draw, self._haste, ready, late))
+        return self._draw.choice(options)
+
+    def window(self, me: Task) -> int:
+        if self._draw.random() < self._stay:
+            return 0
+        return me.offset + self._draw.randint(1, self._draw.choice(self._lengths))
+
+
+def here(task: Task) -> tuple[int, int]:
+    return task.visits, task.offset
 
 
 def either(
@@ -197,7 +217,7 @@ def either(
     return ready
 
 
-def plan_for(place: int, seed: int, length: int, hasty: bool) -> Plan:
+def plan_for(place: int, seed: int, gaps: Gaps, hasty: bool) -> Plan:
     """Return the plan of one of many schedules; the first makes no choice at all."""
     if place == 0:
         return Replay([])
@@ -205,8 +225,8 @@ def plan_for(place: int, seed: int, length: int, hasty: bool) -> Plan:
     haste = draw.choice([0.0, 0.05, 0.3]) if hasty else 0.0
     kind = place % 7
     if kind < 4:
-        return Priorities(draw, kind + 1, length, haste)
-    return Wandering(draw, (0.5, 0.8, 0.97)[kind - 4], haste)
+        return Priorities(draw, kind + 1, gaps, haste)
+    return Wandering(draw, (0.5, 0.7, 0.9)[kind - 4], gaps, haste)
 
 
 # One schedule
@@ -222,27 +242,27 @@ class Schedule:
         *,
         hasty: bool = False,
         tracing: bool = False,
-        limit: int = MAX_STEPS,
+        gaps: Gaps | None = None,
     ) -> None:
         self.plan = plan
         self.filename = filename
         self.hasty = hasty
         """Whether a wait may be over although others could still run."""
         self.tracing = tracing
-        self.limit = limit
+        self.gaps = gaps
+        """If given, every opcode of interest is counted, and the counts go here."""
         self.tasks: list[Task] = []
         self.choices: list[Choice] = []
         self.trace: list[tuple[int, int, bool]] = []
         """(thread, line, whether it goes on with a line after others ran)."""
-        self.steps = 0
-        """All points up to the last time that the plan was asked."""
+        self.visits = 0
         self.now_ns = 0
         self.ending = ""
         """How it ended: "done", "stuck" or "busy"; "" while it runs."""
         self.stuck: list[dict[str, Any]] = []
-        self._left = [0, 0]
-        """Points until the plan is to be asked: how many left, of how many."""
-        self._turn = 0
+        self._left = [0]
+        """Opcodes of interest until the running thread is interrupted, 0 for never."""
+        self._opened = 0
         self._over = _new_baton()
         self._over.acquire()
         self._tracers: dict[int, Any] = {}
@@ -254,9 +274,32 @@ class Schedule:
         running = self
         try:
             self._resume(self.spawn(body, "main", traced=False))
-            self._over.acquire()
+            self._wait_until_over()
         finally:
             running = None
+
+    def _wait_until_over(self) -> None:
+        visits, cpu_s = -1, 0.0
+        while not self._over.acquire(timeout=SPINNING_S):
+            if visits == self.visits and _cpu_s() - cpu_s > SPINNING_S:
+                self._end_spinning()
+            elif visits != self.visits:
+                visits, cpu_s = self.visits, _cpu_s()
+
+    def _end_spinning(self) -> None:
+        """Have the thread that runs stop itself at its next line."""
+
+        def stop(frame: types.FrameType, event: str, argument: Any) -> Any:
+            if not self.ending:
+                self._end("busy")
+            raise Abort
+
+        frame = sys._current_frames().get(self.current.real_ident)
+        while frame is not None:
+            if frame.f_code.co_filename == self.filename:
+                frame.f_trace = stop
+                frame.f_trace_lines = frame.f_trace_opcodes = True
+            frame = frame.f_back
 
     # The life of a thread
 
@@ -272,6 +315,7 @@ class Schedule:
         try:
             if not self.ending:
                 self._trace_if(traced)
+                self._open_window(task)
                 task.run()
         except Abort:
             pass
@@ -282,8 +326,9 @@ class Schedule:
             self._leave(task)
 
     def _leave(self, task: Task) -> None:
+        self._close_window(task)
         task.done = True
-        self._count()
+        task.visits, task.offset = task.visits + 1, 0
         successor = self._next()
         if successor is None:
             self._over.release()
@@ -292,25 +337,43 @@ class Schedule:
 
     def _resume(self, task: Task) -> None:
         self.current = task
-        self._turn = self.steps
         task.baton.release()
 
     # Called by the thread that runs
 
     def visit(self) -> None:
-        """Pass a point at which the plan is asked who goes on."""
+        """Use a stand-in: the plan is asked who goes on."""
         if self.ending:
             raise Abort
-        self._count()
+        me = self.current
+        self._close_window(me)
+        self.visits += 1
+        me.visits, me.offset = me.visits + 1, 0
         self._switch()
 
-    def _count(self) -> None:
-        """Add up the points since the plan was asked, and this one."""
-        left, of = self._left
-        passed = of - max(left, 0) + (left > 0)
-        self.steps += passed
-        self.current.points += passed
-        self._left[:] = [0, 0]
+    def _interrupt(self) -> None:
+        """Pass the opcode before which the plan wanted to be asked."""
+        if self.ending:
+            raise Abort
+        self.current.offset += self._opened
+        self._switch()
+
+    def _open_window(self, me: Task) -> None:
+        """Have opcodes counted, if the plan wants to interrupt this thread."""
+        offset = self.plan.window(me)
+        self._opened = offset - me.offset if offset else 0
+        if self.gaps is not None and not offset:
+            self._opened = _ENDLESS
+        self._left[0] = self._opened
+        if self._opened:
+            self._follow_callers()
+
+    def _close_window(self, me: Task) -> None:
+        if self.gaps is not None:
+            passed = me.offset + self._opened - self._left[0]
+            place = (me.number, me.visits)
+            self.gaps[place] = max(passed, self.gaps.get(place, 0))
+        self._left[0] = 0
 
     def wait(self, target: Target, timeout_s: float | None = None) -> bool:
         """Let others run until `target` is free; False if the time is over before."""
@@ -325,7 +388,7 @@ class Schedule:
 
     def _switch(self) -> None:
         me = self.current
-        if self.steps > self.limit and not self.ending:
+        if self.visits > MAX_VISITS and not self.ending:
             self._end("busy")
         successor = self._next()
         if successor is not me:
@@ -336,6 +399,7 @@ class Schedule:
             raise Abort
         if self.tracing and successor is not me:
             self._note_line_gone_on_with()
+        self._open_window(me)
 
     # Deciding
 
@@ -351,17 +415,13 @@ class Schedule:
     def _choose(self) -> Task | None:
         me = self.current
         ready = [task for task in self.tasks if task.can_run()]
-        if len(ready) > 1 and self.steps - self._turn > LONGEST_TURN:
-            ready = [task for task in ready if task is not me]
         late = self._first_to_time_out() if self.hasty or not ready else []
         if not ready and not late:
             return None
         default = me if me in ready else [*ready, *late][0]
-        chosen = self.plan.pick(self.steps, me, default, ready, late)
-        points = max(1, min(self.plan.due - self.steps, LONGEST_TURN))
-        self._left[:] = [points, points]
+        chosen = self.plan.pick(me, default, ready, late)
         if chosen is not default:
-            self.choices.append((me.number, me.points, chosen.number))
+            self.choices.append((me.number, me.visits, me.offset, chosen.number))
         if chosen in late:
             self._let_time_pass(chosen)
         return chosen
@@ -406,15 +466,18 @@ class Schedule:
 
     def _trace_if(self, traced: bool) -> None:
         if traced:
-            if sys.version_info[:2] == (3, 12):
-                # without this, no opcode events come from the first function
-                sys._getframe().f_trace_opcodes = True
             sys.settrace(self._enter)
 
     def _enter(self, frame: types.FrameType, event: str, argument: Any) -> Any:
-        code = frame.f_code
-        if code.co_filename != self.filename:
+        if frame.f_code.co_filename != self.filename:
             return None
+        if not (self.tracing or self._left[0]):
+            return None
+        return self._follow(frame)
+
+    def _follow(self, frame: types.FrameType) -> Any:
+        """Have the events of a function's call."""
+        code = frame.f_code
         tracer = self._tracers.get(id(code))
         if tracer is None:
             offsets = offsets_of(code, frame.f_globals)
@@ -424,15 +487,25 @@ class Schedule:
         frame.f_trace_opcodes = True
         return tracer
 
+    def _follow_callers(self) -> None:
+        frame: types.FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if frame.f_code.co_filename == self.filename:
+                self._follow(frame)
+            frame = frame.f_back
+
     def _tracer(self, offsets: frozenset[int]) -> Any:
-        left, visit = self._left, self.visit
+        left, interrupt = self._left, self._interrupt
 
         def follow(frame: types.FrameType, event: str, argument: Any) -> Any:
             # this is where the time goes: most events are opcodes of no interest
             if frame.f_lasti in offsets and event == "opcode":
-                left[0] -= 1
-                if left[0] <= 0:
-                    visit()
+                if left[0] == 0:
+                    frame.f_trace_opcodes = False
+                else:
+                    left[0] -= 1
+                    if left[0] == 0:
+                        interrupt()
             return follow
 
         def follow_lines(frame: types.FrameType, event: str, argument: Any) -> Any:
@@ -706,6 +779,7 @@ def stand_ins() -> list[tuple[Any, str, Any]]:
         (functools, "RLock", RLock),
         (queue, "SimpleQueue", queue._PySimpleQueue),  # type: ignore[attr-defined]
         (concurrent.futures.thread, "_global_shutdown_lock", Lock()),
+        (concurrent.futures.thread, "_threads_queues", WeakKeyDictionary()),
         (time, "sleep", _sleep),
     ]
     for name in ("monotonic", "perf_counter", "time"):
@@ -716,6 +790,16 @@ def stand_ins() -> list[tuple[Any, str, Any]]:
     return [*found, (threading, "_time", monotonic), (queue, "time", monotonic)]
 
 
+def trace_for_all() -> None:
+    """Have this thread traced, to no effect, as long as there are others.
+
+    From 3.12 on, to begin or end all tracing rewrites the code that runs: that is slow,
+    and crashes 3.12.1 when it happens while a thread is inside of a tracing function.
+    """
+    sys._getframe().f_trace_opcodes = True  # or 3.12 leaves opcodes out from now on
+    sys.settrace(lambda frame, event, argument: None)
+
+
 @contextmanager
 def patched() -> Iterator[None]:
     """Put the stand-ins in the place of the originals, for a while."""
@@ -723,9 +807,12 @@ def patched() -> Iterator[None]:
     before = [(where, name, getattr(where, name)) for where, name, _ in changes]
     for where, name, what in changes:
         setattr(where, name, what)
+    tracer = sys.gettrace()
+    trace_for_all()
     try:
         yield
     finally:
+        sys.settrace(tracer)
         for where, name, what in before:
             with suppress(AttributeError):
                 setattr(where, name, what)

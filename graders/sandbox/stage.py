@@ -21,6 +21,8 @@ from typing import Any
 import schedules  # type: ignore[import-not-found]
 
 MODULE = "answer"
+COUNTED = {0, 5, 13, 40}
+"""The schedules in which all opcodes are counted, to know where to interrupt others."""
 _OF_TUPLES = vars(namedtuple("_OfTuples", "one"))
 _UNCHANGING = {
     *(bool, int, float, complex, str, bytes, type(None), type(...), property),
@@ -56,8 +58,7 @@ class Stage:
         """What stands for an exception in the place of a result."""
         self.scenario = scenario
         self.seen: set[bytes] = set()
-        self.length = 0
-        """The most steps of any schedule so far."""
+        self.gaps: schedules.Gaps = {}
         self.namespace: dict[str, Any] | None = None
         self.calls: list[list[Any]] = []
         self.order = count()
@@ -67,7 +68,8 @@ class Stage:
         with self._in_place():
             found = []
             for place in range(first, first + number):
-                history = self._play(self._plan(place, seed))
+                gaps = self.gaps if place in COUNTED else None
+                history = self._play(self._plan(place, seed), gaps=gaps)
                 if self._is_new(history):
                     found.append([place, *history])
                 if history[0] == "busy":
@@ -83,7 +85,7 @@ class Stage:
 
     def _plan(self, place: int, seed: int) -> Any:
         hasty = self.scenario["hasty"]
-        return schedules.plan_for(place, seed, self.length, hasty)
+        return schedules.plan_for(place, seed, self.gaps, hasty)
 
     def _is_new(self, history: list[Any]) -> bool:
         key = marshal.dumps(history[:4])
@@ -103,7 +105,7 @@ class Stage:
             worker.namespace, worker.objects = before
             gc.enable()
 
-    def _play(self, plan: Any, tracing: bool = False) -> list[Any]:
+    def _play(self, plan: Any, *, tracing: bool = False, gaps: Any = None) -> list[Any]:
         self.calls, self.order = [], count()
         self.worker.objects = {}
         schedule = schedules.Schedule(
@@ -111,9 +113,9 @@ class Stage:
             self.worker.filename,
             hasty=self.scenario["hasty"],
             tracing=tracing,
+            gaps=gaps,
         )
         schedule.run(self._perform)
-        self.length = max(self.length, schedule.steps)
         return self._history(schedule)
 
     def _history(self, schedule: Any) -> list[Any]:
@@ -208,11 +210,11 @@ class Stage:
 
 def holds_state(namespace: dict[str, Any]) -> bool:
     """Tell whether a module may keep something from one schedule to the next."""
-    return any(
-        can_change(value)
-        for name, value in namespace.items()
-        if not (name.startswith("__") or name == "_field_defaults")
-    )
+    names = [n for n in namespace if not n.startswith("__") and n != "_field_defaults"]
+    try:
+        return any(can_change(namespace[name]) for name in names)
+    except (RecursionError, ValueError):  # a function that refers to itself, or to
+        return True  # something that is not there yet
 
 
 def can_change(value: Any) -> bool:
@@ -224,8 +226,7 @@ def can_change(value: Any) -> bool:
     if isinstance(value, (staticmethod, classmethod)):
         return can_change(value.__func__)
     if isinstance(value, types.FunctionType):
-        return value.__closure__ is not None or any(
-            map(can_change, value.__defaults__ or ())
-        )
+        kept = [cell.cell_contents for cell in value.__closure__ or ()]
+        return any(map(can_change, [*kept, *(value.__defaults__ or ())]))
     kind = type(value)
     return not (kind in _UNCHANGING or kind.__module__ in _HARMLESS)
