@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import _thread
 import concurrent.futures.thread
+import ctypes
 import dis
 import functools
 import queue
@@ -96,6 +97,7 @@ class Task:
         self.waits_for: Target | None = None
         self.deadline_ns: int | None = None
         self.timed_out = False
+        self.traced = True
         self.done = False
         self.error: BaseException | None = None
 
@@ -287,19 +289,10 @@ class Schedule:
                 visits, cpu_s = self.visits, _cpu_s()
 
     def _end_spinning(self) -> None:
-        """Have the thread that runs stop itself at its next line."""
-
-        def stop(frame: types.FrameType, event: str, argument: Any) -> Any:
-            if not self.ending:
-                self._end("busy")
-            raise Abort
-
-        frame = sys._current_frames().get(self.current.real_ident)
-        while frame is not None:
-            if frame.f_code.co_filename == self.filename:
-                frame.f_trace = stop
-                frame.f_trace_lines = frame.f_trace_opcodes = True
-            frame = frame.f_back
+        """Stop the thread that runs, which does not come by here by itself."""
+        self._end("busy")
+        ident = ctypes.c_ulong(self.current.real_ident)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(Abort))
 
     # The life of a thread
 
@@ -314,7 +307,7 @@ class Schedule:
         task.real_ident = _real_ident()
         try:
             if not self.ending:
-                self._trace_if(traced)
+                task.traced = traced
                 self._open_window(task)
                 task.run()
         except Abort:
@@ -353,6 +346,7 @@ class Schedule:
 
     def _interrupt(self) -> None:
         """Pass the opcode before which the plan wanted to be asked."""
+        untrace()
         if self.ending:
             raise Abort
         self.current.offset += self._opened
@@ -365,12 +359,15 @@ class Schedule:
         if self.gaps is not None and not offset:
             self._opened = _ENDLESS
         self._left[0] = self._opened
-        if self._opened:
+        if me.traced and (self._opened or self.tracing):
+            # only now: a thread that is traced runs many times as slowly
+            sys.settrace(self._enter)
             self._follow_callers()
 
     def _close_window(self, me: Task) -> None:
+        untrace()
         if self.gaps is not None:
-            passed = me.offset + self._opened - self._left[0]
+            passed = me.offset + self._opened - max(0, self._left[0])
             place = (me.number, me.visits)
             self.gaps[place] = max(passed, self.gaps.get(place, 0))
         self._left[0] = 0
@@ -464,14 +461,9 @@ class Schedule:
 
     # Following the lines
 
-    def _trace_if(self, traced: bool) -> None:
-        if traced:
-            sys.settrace(self._enter)
-
     def _enter(self, frame: types.FrameType, event: str, argument: Any) -> Any:
-        if frame.f_code.co_filename != self.filename:
-            return None
-        if not (self.tracing or self._left[0]):
+        wanted = self.tracing or self._left[0] > 0
+        if not wanted or frame.f_code.co_filename != self.filename:
             return None
         return self._follow(frame)
 
@@ -500,12 +492,11 @@ class Schedule:
         def follow(frame: types.FrameType, event: str, argument: Any) -> Any:
             # this is where the time goes: most events are opcodes of no interest
             if frame.f_lasti in offsets and event == "opcode":
+                left[0] -= 1
                 if left[0] == 0:
+                    interrupt()
+                elif left[0] < 0:
                     frame.f_trace_opcodes = False
-                else:
-                    left[0] -= 1
-                    if left[0] == 0:
-                        interrupt()
             return follow
 
         def follow_lines(frame: types.FrameType, event: str, argument: Any) -> Any:
@@ -554,6 +545,12 @@ def parts_of(value: Any) -> dict[str, Any]:
         return parts
     except AttributeError:
         return {}
+
+
+def untrace() -> None:
+    """Let this thread run at full speed again, where that is possible from here."""
+    if sys.version_info < (3, 12):  # 3.12.1 crashes, in a tracing function
+        sys.settrace(None)
 
 
 _offsets: dict[int, tuple[types.CodeType, frozenset[int]]] = {}

@@ -343,6 +343,22 @@ def test_refund_lets_go(candidate):
 
 
 @check(level=4, category="correctness")
+def test_refund_wakes_the_right_one(candidate):
+    """A refund lets go the one it is for, whoever else waits for other keys."""
+    scene, limiter = scene_of(candidate, WindowRule(1, LONG))
+    scene.first(limiter.check("a"), limiter.check("b"))
+    scene.thread(limiter.acquire("a"))
+    scene.thread(limiter.acquire("a"))
+    scene.thread(pause(1), limiter.acquire("b"))
+    scene.thread(pause(3), limiter.refund("b"))
+
+    def judge(history: History) -> None:
+        expect_at(call_of(history, 3), True, 3, "its unit is given back at 3")
+
+    explore(scene, judge, schedules=60)
+
+
+@check(level=4, category="correctness")
 def test_refund_at_the_deadline(candidate):
     """An `acquire` whose units come at its deadline has them, or leaves them."""
     scene, limiter = scene_of(candidate, ONE)
