@@ -135,6 +135,8 @@ class Candidate:
         self._zygote = zygote
         self.patience = patience
         self.seed = seed
+        self.depth = 1
+        """How many times the usual number of schedules to try, for threads."""
         self._worker: Worker | None = None
         self._pending: list[list[Any]] = []
         self._numbers = 0

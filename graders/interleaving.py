@@ -14,9 +14,10 @@ judged here. What fails is made smaller, and shown with the lines that ran.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -28,8 +29,10 @@ from graders.candidate import (
     RemoteObject,
     WrongType,
     arguments,
+    snake_case,
 )
 from graders.results import Verdict
+from graders.sandbox.host import AnswerStopped
 from graders.showing import clean, show
 
 SCHEDULES = 150
@@ -41,7 +44,7 @@ BATCH_S = 2.0
 MAX_TRIES = 60
 """Most schedules that are tried to find one with fewer switches."""
 MAX_ROWS = 12
-_WIDTH = 96
+_WIDTH = 76
 
 Choices = list[tuple[int, int, int, int]]
 Broken = LawBroken | AnswerRaised
@@ -114,7 +117,7 @@ class Scenario:
         return lambda *args, **kwargs: self._new(name, args, kwargs)
 
     def _new(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Made:
-        made = self._made(name.lower(), name)
+        made = self._made(snake_case(name), name)
         wire = {key: self._encode(value) for key, value in kwargs.items()}
         self._setup.append(["new", made.number, name, self._encode(list(args)), wire])
         self.story.append(f"{made.name} = {name}({arguments(args, kwargs, 60)})")
@@ -227,7 +230,7 @@ class Wire(msgspec.Struct, array_like=True, frozen=True):
     """A history as it comes from the worker."""
 
     place: int
-    ending: str
+    ending: Literal["done", "stuck", "busy"]
     unprepared: list[Any] | None
     calls: list[tuple[int, int, int, int, int, int, list[Any] | None]]
     crashed: list[list[Any]]
@@ -244,7 +247,7 @@ class History:
     done: tuple[Done, ...]
     """The calls of the threads, in the order in which they began."""
     finals: tuple[Done, ...]
-    ending: str
+    ending: Literal["done", "stuck", "busy"]
     """"done", "stuck" or "busy"."""
     stuck: tuple[Waiting, ...] = ()
 
@@ -317,21 +320,29 @@ class Exploration:
                 raise self._smallest(wire, broken)
 
     def _histories(self) -> Iterator[Wire]:
+        """Yield the histories that differ, from a few messages to the worker."""
         scenario, seed = self.scene.wire(), self.scene.candidate.seed
+        schedules = self.schedules * self.scene.candidate.depth
         batches, number = list(BATCHES), 0
-        while self.played < self.schedules:
+        while self.played < schedules:
             number = batches.pop(0) if batches else number
-            number = min(number, self.schedules - self.played)
-            yield from self._ask("explore", scenario, seed, self.played, number)
+            number = min(number, schedules - self.played)
+            found = self._ask("explore", scenario, seed, self.played, number)
+            if self.played == 0 and not found:
+                raise self.scene.candidate._broken()
+            yield from found
             self.played += number
 
     def _ask(self, *operation: Any) -> list[Wire]:
         candidate = self.scene.candidate
         outcome = candidate._ask(list(operation), BATCH_S)
         try:
-            return msgspec.convert(candidate._result(outcome), list[Wire])
+            found = msgspec.convert(candidate._result(outcome), list[Wire])
         except msgspec.ValidationError:
             raise candidate._broken() from None
+        if operation[0] == "replay" and len(found) != 1:
+            raise candidate._broken()
+        return found
 
     # Judging
 
@@ -353,13 +364,23 @@ class Exploration:
         candidate = self.scene.candidate
         if wire.unprepared is not None:
             raise candidate._unanswered(wire.unprepared, None)
-        done = [self._done(call) for call in wire.calls]
+        try:
+            done = [self._done(call) for call in wire.calls]
+        except LookupError:
+            raise candidate._broken() from None
+        if wire.ending == "done" and not self._is_whole(done):
+            raise candidate._broken()
         return History(
             tuple(d for d in done if d.thread),
             tuple(d for d in done if not d.thread),
             wire.ending,
             tuple(wire.stuck),
         )
+
+    def _is_whole(self, done: list[Done]) -> bool:
+        """Tell whether no call is left out: a reply may be forged."""
+        planned = sum(map(len, self.scene.threads)) + len(self.scene.finals)
+        return len(done) == planned or any(d.error is not None for d in done)
 
     def _done(self, call: tuple[Any, ...]) -> Done:
         thread, place, began, at, ended, until, outcome = call
@@ -392,16 +413,16 @@ class Exploration:
         """Return the failure under the fewest switches that are found to cause it."""
         if isinstance(broken, WrongType):
             return broken
-        found = self._replayed(wire.choices, type(broken))
-        if found is None:
-            return broken
-        tries = min(MAX_TRIES, self.scene.candidate.tries_left)
-        while tries > 0:
-            fewer, tries = self._with_fewer(found[0], type(broken), tries)
-            if fewer is None:
-                break
-            found = fewer
-        return self._told(*found)
+        found = None
+        with suppress(AnswerStopped):  # by its time: what is found so far is told
+            found = self._replayed(wire.choices, type(broken))
+            tries = min(MAX_TRIES, self.scene.candidate.tries_left)
+            while found and tries > 0:
+                fewer, tries = self._with_fewer(found[0], type(broken), tries)
+                if fewer is None:
+                    break
+                found = fewer
+        return self._told(*(found or (wire, broken)))
 
     def _with_fewer(
         self, wire: Wire, kind: type[Broken], tries: int
@@ -423,7 +444,7 @@ class Exploration:
     def _replayed(
         self, choices: Choices, kind: type[Broken]
     ) -> tuple[Wire, Broken] | None:
-        (wire,) = self._ask("replay", choices)
+        wire = self._ask("replay", choices)[0]
         broken = self._broken(wire)
         return (wire, broken) if broken is not None and type(broken) is kind else None
 
@@ -445,6 +466,8 @@ class Exploration:
         return (*self.scene.story, *threads)
 
     def _table(self, wire: Wire) -> tuple[str, ...]:
+        if not wire.trace:
+            return ("# no trace: it did not happen again when it was replayed",)
         source = self.scene.candidate.source_lines
         names = [name for number, name in enumerate(wire.names) if number]
         ran = {number for number, _, _ in wire.trace}
@@ -460,13 +483,13 @@ def table(
 ) -> Iterator[str]:
     """Yield the lines that ran, in their order, one column for each thread."""
     width = (_WIDTH - 3 * (len(shown) - 1)) // max(1, len(shown))
-    yield " | ".join(names[n].ljust(width) for n in shown).rstrip()
+    yield " | ".join(clean(names[n], width - 1).ljust(width) for n in shown).rstrip()
     rows = list(brief_rows(trace))
     if len(rows) > MAX_ROWS:
         yield "..."
     for number, line, goes_on in rows[-MAX_ROWS:]:
         text = source[line - 1].strip() if 0 < line <= len(source) else "..."
-        cell = clean(f"{line or ''} {'... ' if goes_on else ''}{text}", width)
+        cell = clean(f"{line or ''} {'... ' if goes_on else ''}{text}", width - 1)
         cells = [cell if n == number else "" for n in shown]
         yield " | ".join(c.ljust(width) for c in cells).rstrip()
 
@@ -498,15 +521,15 @@ BUSY = Text("a thread that runs on and on, without waiting")
 
 def reason(waiting: Waiting) -> str:
     """Return where a thread waits, for what, and who holds it."""
-    place = f"{waiting.thread} waits in line {waiting.line}"
+    place = f"{clean(waiting.thread, 40)} waits in line {waiting.line}"
     if waiting.what == "task":
         return f"{place} for another thread to end"
     if waiting.what == "lock" and waiting.holder == waiting.thread and not waiting.lock:
         return f"{place} to be woken"
     if waiting.holder:
-        name = f" {waiting.lock}" if waiting.lock else " the lock"
+        name = clean(waiting.lock, 60) or "the lock"
         since = f" since line {waiting.since}" if waiting.since else ""
-        return f"{place} for{name}, which {waiting.holder} holds{since}"
+        return f"{place} for {name}, which {clean(waiting.holder, 40)} holds{since}"
     return place
 
 

@@ -156,7 +156,9 @@ class Judge:
     def new_candidate(self, shrinks: int, seed: int) -> Candidate:
         patience = Patience(CHECK_S * (DEEP if self.deep else 1))
         contract = self.kata.contract
-        return Candidate(contract, self.answer, self.zygote, patience, shrinks, seed)
+        made = Candidate(contract, self.answer, self.zygote, patience, shrinks, seed)
+        made.depth = DEEP if self.deep else 1
+        return made
 
     def new_speed(self, seed: int) -> Speed:
         if self.reference is None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 
-from graders.candidate import Answer, Candidate
+from graders.candidate import Answer, Candidate, NotDone
 from graders.checks import Outcome
 from graders.contract import read_contract
 from graders.interleaving import (
+    Done,
     History,
     Scenario,
     explore,
+    pause,
+    serial_equivalent,
 )
 from graders.laws import expect, require
 from graders.outcome import outcome_of
@@ -38,7 +42,7 @@ def try_law(zygote: Zygote) -> Try:
         error = None
         try:
             candidate.example(partial(law, candidate))
-        except (Exception, AnswerStopped) as raised:
+        except (Exception, AnswerStopped, NotDone) as raised:
             error = raised
         candidate.close()
         return outcome_of(error, candidate)
@@ -478,3 +482,119 @@ def test_its_repair_is_not_accused(subject: str, try_law: Try) -> None:
     for seed in SEEDS:
         outcome = try_law(right, law, seed)
         assert outcome.verdict is Verdict.PASS, outcome
+
+
+def test_a_race_shows_the_lines_side_by_side(try_law: Try) -> None:
+    """The story says what runs; the schedule says in which order, with few switches."""
+    outcome = try_law(COUNTER, nothing_is_lost)
+    example = outcome.counterexample
+    assert example is not None
+    assert example.code[:2] == ("counter = Counter()", "# T1: counter.add()")
+    columns = [[c.strip() for c in row.split("|")] for row in example.schedule]
+    assert [cell for row in columns for cell in row if cell] == [
+        *("T1", "T2", "10 self.n += 1", "10 self.n += 1", "10 ... self.n += 1")
+    ]
+    assert (example.got, outcome.verdict) == ("1", Verdict.RACE)
+
+
+def test_a_seed_gives_the_same_schedule(try_law: Try) -> None:
+    """The same check with the same seed tells the same story."""
+    first, second = (try_law(BOX, everybody_gets_one, 3) for _ in range(2))
+    assert first == second
+
+
+def test_a_deadlock_names_both_locks(try_law: Try) -> None:
+    """It is said who waits for which lock, and where the other one took it."""
+    outcome = try_law(BANK, transfers_end)
+    assert outcome.verdict is Verdict.DEADLOCK
+    assert outcome.counterexample is not None
+    for words in (
+        "T1 waits in line 11 for self.b, which T2 holds since line 16",
+        "T2 waits in line 17 for self.a, which T1 holds since line 10",
+    ):
+        assert words in outcome.counterexample.got
+
+
+def test_a_failure_without_switches_is_no_race(try_law: Try) -> None:
+    """What fails when threads run one after the other is a failure like any other."""
+    wrong = COUNTER.replace("+= 1", "+= 2")
+    assert try_law(wrong, nothing_is_lost).verdict is Verdict.FAIL
+    crash = COUNTER.replace("self.n += 1", "self.m += 1")
+    assert try_law(crash, nothing_is_lost).verdict is Verdict.ERROR
+
+
+def test_what_is_not_written_is_to_do(try_law: Try) -> None:
+    """NotImplementedError in a thread or before makes the check one to do."""
+    for line in ("self.n += 1", "self.n = 0"):
+        source = COUNTER.replace(line, "raise NotImplementedError")
+        assert try_law(source, nothing_is_lost).verdict is Verdict.TODO
+
+
+def test_busy_waiting_is_told(try_law: Try) -> None:
+    """A thread that spins until a flag is set fails, in words."""
+    source = SIGNAL.replace(
+        """        if not self.on:
+            with self.changed:
+                self.changed.wait()
+""",
+        """        while not self.on:
+            pass
+""",
+    )
+    outcome = try_law(source, a_signal_is_seen)
+    assert outcome.counterexample is not None
+    assert "without waiting" in outcome.counterexample.got
+
+
+def test_module_state_is_made_anew(try_law: Try) -> None:
+    """What a module keeps does not get from one schedule into the next."""
+    source = COUNTER.replace("class Counter", "kept: list[int] = []\n\nclass Counter")
+    source = source.replace("self.n += 1", "kept.append(1)")
+    source = source.replace("return self.n", "return len(kept)")
+    assert try_law(source, nothing_is_lost).verdict is Verdict.PASS
+
+
+def test_a_wait_takes_no_real_time(try_law: Try) -> None:
+    """A wait of 1000 s ends at once, and exactly 1000 s later by the clock."""
+    source = SIGNAL.replace("self.changed.wait()", "self.changed.wait(1000)")
+
+    def law(candidate: Candidate) -> None:
+        scene = Scenario(candidate, hasty=False)
+        signal = scene.Signal()
+        scene.thread(pause(5), signal.wait())
+
+        def judge(history: History) -> None:
+            (done,) = history.thread(1)
+            expect([done.at, done.until], [5, 1_000_000_005])
+
+        explore(scene, judge, schedules=5)
+
+    assert try_law(source, law).verdict is Verdict.PASS
+
+
+def test_serial_orders_explain_results(try_law: Try) -> None:
+    """Results are serial if some order of the calls that overlapped explains them."""
+
+    def one_after_the_other(calls: Sequence[Done]) -> list[Any]:
+        left, results = 1, []
+        for _ in calls:
+            results.append(left > 0)
+            left = max(0, left - 1)
+        return results
+
+    def law(candidate: Candidate) -> None:
+        scene = Scenario(candidate)
+        stock = scene.Stock(1)
+        scene.thread(stock.take())
+        scene.thread(stock.take())
+
+        def judge(history: History) -> None:
+            serial = serial_equivalent(history, one_after_the_other)
+            got = [done.result for done in history.done]
+            require(serial, got, "what some order of the calls gives")
+
+        explore(scene, judge)
+
+    wrong, right, _ = SUBJECTS["check, then act"]
+    assert try_law(wrong, law).verdict is Verdict.RACE
+    assert try_law(right, law).verdict is Verdict.PASS
