@@ -35,7 +35,7 @@ def _numbered(report: Report, folder: Path) -> tuple[Check, ...]:
     """Return the checks, each counterexample written to a file of its own number."""
     number, checks = 0, []
     for check in report.checks:
-        if check.counterexample is not None:
+        if check.counterexample is not None and not check.counterexample.schedule:
             number += 1
             check = _written(check, Path(report.answer), folder, number)
         checks.append(check)

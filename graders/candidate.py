@@ -33,6 +33,12 @@ MAX_SHRINKS = 300
 class LawBroken(Exception):
     """The answer did something that the law of a check forbids."""
 
+    verdict = Verdict.FAIL
+    story: tuple[str, ...] = ()
+    """For threads: what was set up, in place of the calls that were noted."""
+    schedule: tuple[str, ...] = ()
+    """For threads: the lines that ran, one column for each thread."""
+
     def __init__(self, got: Any, expected: str, why: str = "") -> None:
         super().__init__(f"expected {expected}{': ' + why if why else ''}")
         self.got = got
@@ -122,16 +128,20 @@ class Candidate:
         zygote: Zygote,
         patience: Patience,
         shrinks: int = MAX_SHRINKS,
+        seed: int = 0,
     ) -> None:
         self._contract = contract
         self._answer = answer
         self._zygote = zygote
         self.patience = patience
+        self.seed = seed
+        self.depth = 1
+        """How many times the usual number of schedules to try, for threads."""
         self._worker: Worker | None = None
         self._pending: list[list[Any]] = []
         self._numbers = 0
         self._names: dict[str, int] = {}
-        self._tries_left = shrinks
+        self.tries_left = shrinks
         self._shares_process = True
         self.events: list[Event] = []
         self.failure: Failure | None = None
@@ -148,9 +158,9 @@ class Candidate:
         keeps something between examples gets a fresh process for each from then on.
         """
         if self.failure is not None:
-            if self._tries_left <= 0:
+            if self.tries_left <= 0:
                 raise SmallestFound
-            self._tries_left -= 1
+            self.tries_left -= 1
         if self._worker is not None:
             with suppress(AnswerRaised, LawBroken, AnswerStopped, NotDone):
                 self._tell_anew(["reset"])
@@ -209,6 +219,10 @@ class Candidate:
             if self.events[place].is_call and self.events[place].result is value:
                 return place
         return len(self.events) - 1
+
+    @property
+    def source_lines(self) -> list[str]:
+        return self._answer.source.splitlines()
 
     # For the author of a check
 

@@ -61,7 +61,7 @@ def _of_failure(failure: Failure, flaky: bool) -> Outcome:
     message = message_of(error)
     if flaky:
         message = f"The same input gave different answers. Once: {message}"
-    verdict = Verdict.ERROR if isinstance(error, AnswerRaised) else Verdict.FAIL
+    verdict = Verdict.ERROR if isinstance(error, AnswerRaised) else error.verdict
     return Outcome(verdict, message, _counterexample(failure))
 
 
@@ -74,12 +74,14 @@ def message_of(error: AnswerRaised | LawBroken) -> str:
 
 def _counterexample(failure: Failure) -> Counterexample:
     error = failure.error
+    threads = error if isinstance(error, LawBroken) else LawBroken(None, "")
     return Counterexample(
-        code=code_of(failure.events),
+        code=threads.story or code_of(failure.events),
         got=got_of(error.got),
         expected=error.expected,
         where=place_of(error.got) if isinstance(error.got, AnswerRaised) else "",
         printed=failure.printed,
+        schedule=threads.schedule,
     )
 
 

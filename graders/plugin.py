@@ -143,17 +143,22 @@ class Judge:
     def run(self, name: str, seed: int, shrinks: int) -> Judged:
         """Run one check on the answer; try at most `shrinks` smaller failures."""
         item, begun_s = self.items[name], time.monotonic()
-        self.trial = trial = Trial(self.new_candidate(shrinks), self.new_speed(seed))
-        hypothesis.seed(zlib.crc32(f"{seed} {name}".encode()))(item.obj)
+        own_seed = zlib.crc32(f"{seed} {name}".encode())
+        self.trial = trial = Trial(
+            self.new_candidate(shrinks, own_seed), self.new_speed(seed)
+        )
+        hypothesis.seed(own_seed)(item.obj)
         item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
         self.trial = None
         trial.candidate.close()
         return judged(facts_of(name, item), trial, time.monotonic() - begun_s)
 
-    def new_candidate(self, shrinks: int) -> Candidate:
+    def new_candidate(self, shrinks: int, seed: int) -> Candidate:
         patience = Patience(CHECK_S * (DEEP if self.deep else 1))
         contract = self.kata.contract
-        return Candidate(contract, self.answer, self.zygote, patience, shrinks)
+        made = Candidate(contract, self.answer, self.zygote, patience, shrinks, seed)
+        made.depth = DEEP if self.deep else 1
+        return made
 
     def new_speed(self, seed: int) -> Speed:
         if self.reference is None:

@@ -52,6 +52,8 @@ class Counterexample:
     """The answer's own line at fault, e.g. ``stub.py:42 in check``."""
     printed: str = ""
     """The beginning of what the answer printed meanwhile."""
+    schedule: tuple[str, ...] = ()
+    """For threads: the lines that ran, in order, one column for each thread."""
     file: str = ""
     """The runnable file that was written from it, relative to the project."""
 

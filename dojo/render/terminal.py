@@ -113,8 +113,11 @@ class Terminal:
 
     def counterexample(self, example: Counterexample) -> Iterator[str]:
         """Yield at most about eight lines: statements, got and expected, the file."""
-        for line in shortened(joined(example.code)):
+        lines = joined(example.code)
+        for line in lines if example.schedule else shortened(lines):
             yield f"          {cut(line)}"
+        for line in example.schedule:
+            yield f"    {cut(line, WIDTH - 4)}"
         yield from self.fact("got", example.got, "red")
         yield from self.fact("expected", example.expected, "green")
         if example.where:

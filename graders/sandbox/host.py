@@ -140,7 +140,7 @@ class Zygote:
             stdout=writable,
             stderr=writable,
             cwd="/",
-            env={"PYTHONHASHSEED": str(hash_seed), "LC_ALL": "C.UTF-8"},
+            env=environment(hash_seed),
             start_new_session=True,
         )
 
@@ -245,6 +245,12 @@ class Zygote:
             self.process.wait()
         os.close(self.output)
         self._steps.close()
+
+
+def environment(hash_seed: int) -> dict[str, str]:
+    # one arena for all threads: each reserves 64 MiB of the memory that is allowed
+    always = {"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1"}
+    return {"PYTHONHASHSEED": str(hash_seed), **always}
 
 
 def acts_stopped_by(layer: str) -> tuple[str, ...]:

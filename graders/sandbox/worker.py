@@ -30,6 +30,7 @@ from protocol import (  # type: ignore[import-not-found]
     encode,
     is_plain,
 )
+from stage import Stage  # type: ignore[import-not-found]
 
 MODULE = "answer"
 _CHUNK = 1 << 16
@@ -85,6 +86,13 @@ class Played:
     error: BaseException | None
 
 
+@dataclass
+class Histories:
+    """What came of some schedules, in plain data already."""
+
+    formed: list[Any]
+
+
 class Channel:
     """Frames over a socket, by file descriptor."""
 
@@ -131,6 +139,8 @@ class Worker:
         self.filename = ""
         self.staged: Act = lambda: None
         self.held: Any = None
+        self.code = b""
+        self.theatre: Any = None
         self.acts: dict[str, Callable[..., Any]] = {
             "compile": self.compile,
             "load": self.load,
@@ -145,6 +155,8 @@ class Worker:
             "run": self.run,
             "fetch": lambda: self.held,
             "attempt": self.attempt,
+            "explore": self.explore,
+            "replay": self.replay,
         }
         self.calls: dict[str, Callable[..., Act]] = {
             "new": self.new,
@@ -189,6 +201,8 @@ class Worker:
                 return self.raised(result.error)
             if type(result) is Played:
                 return self.played(result)
+            if type(result) is Histories:
+                return ["ok", result.formed]
             return ["ok", self.encode_or_foreign(result)]
         except BaseException as error:  # raised by the result's own methods
             return self.raised(error)
@@ -229,6 +243,7 @@ class Worker:
         )
         random.seed(0)
         self.record_fields = record_fields
+        self.code = code
         self.namespace = module.__dict__
         exec(marshal.loads(code), self.namespace)
         return " ".join(sorted(set(sys.modules) - before - {MODULE}))
@@ -345,6 +360,18 @@ class Worker:
         gc.collect()
         gc.freeze()
         gc.disable()
+
+    def explore(
+        self, scenario: dict[str, Any], seed: int, first: int, number: int
+    ) -> Histories:
+        """Play a scenario of threads under some of its schedules."""
+        if first == 0:
+            self.theatre = Stage(self, Raised, scenario)
+        return Histories(self.theatre.explore(seed, first, number))
+
+    def replay(self, choices: list[Any]) -> Histories:
+        """Play the last scenario again, under known choices."""
+        return Histories([self.theatre.replay(choices)])
 
     def attempt(self, act: str, target: str) -> str:
         """Try one forbidden act, for the self-test; return what came of it."""

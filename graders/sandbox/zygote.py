@@ -55,6 +55,7 @@ PRELOAD = [
     "weakref",
     "zoneinfo",
 ]
+OWN = {"limits", "msgspec", "protocol", "schedules", "stage", "worker"}
 # Importing these does something beside defining names.
 NOT_PRELOADED = {"antigravity", "idlelib", "test", "this", "tkinter", "turtle"}
 
@@ -224,7 +225,7 @@ def import_own(home: str, library: str) -> Own:
     )
     del sys.path[:2]
     for name in list(sys.modules):
-        if name.partition(".")[0] in {"limits", "msgspec", "protocol", "worker"}:
+        if name.partition(".")[0] in OWN:
             del sys.modules[name]
     return Own(limits, worker, msgpack.Encoder(), msgpack.Decoder())
 
