@@ -546,12 +546,44 @@ def test_busy_waiting_is_told(try_law: Try) -> None:
     assert "without waiting" in outcome.counterexample.got
 
 
-def test_module_state_is_made_anew(try_law: Try) -> None:
+ADD = "self.n += 1"
+KEPT = {
+    "list of the module": ("kept: list[int] = []", "kept.append(1)", "len(kept)"),
+    "global": (
+        "n = 0\nguard = Lock()",
+        "global n\n        with guard:\n            n += 1",
+        "n",
+    ),
+    "attribute of the class": (
+        "guard = Lock()",
+        "with guard:\n            Counter.kept = getattr(Counter, 'kept', 0) + 1",
+        "Counter.kept",
+    ),
+    "argument by default": (
+        "def more(kept: list[int] = []) -> int:\n    kept.append(1)\n"
+        "    return len(kept)",
+        "more()",
+        "more() - 1",
+    ),
+    "variable of an outer function": (
+        "def make() -> Any:\n    n, guard = 0, Lock()\n    def more(by: int) -> int:\n"
+        "        nonlocal n\n        with guard:\n            n += by\n"
+        "            return n\n    return more\nmore = make()",
+        "more(1)",
+        "more(0)",
+    ),
+}
+
+
+@pytest.mark.parametrize("place", KEPT)
+def test_module_state_is_made_anew(place: str, try_law: Try) -> None:
     """What a module keeps does not get from one schedule into the next."""
-    source = COUNTER.replace("class Counter", "kept: list[int] = []\n\nclass Counter")
-    source = source.replace("self.n += 1", "kept.append(1)")
-    source = source.replace("return self.n", "return len(kept)")
-    assert try_law(source, nothing_is_lost).verdict is Verdict.PASS
+    setup, add, value = KEPT[place]
+    source = COUNTER.replace("class Counter", f"{setup}\n\nclass Counter")
+    source = "from typing import Any\n" + source.replace(ADD, add)
+    source = source.replace("return self.n", f"return {value}")
+    outcome = try_law(source, nothing_is_lost)
+    assert outcome.verdict is Verdict.PASS, outcome
 
 
 def test_a_wait_takes_no_real_time(try_law: Try) -> None:

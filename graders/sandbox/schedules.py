@@ -181,7 +181,7 @@ class Priorities:
 
 
 class Wandering:
-    """Goes on with the same thread with probability `stay` after each visit."""
+    """Leaves a thread by chance, at a visit or some opcodes after it."""
 
     def __init__(
         self, draw: random.Random, stay: float, gaps: Gaps, haste: float
@@ -189,7 +189,9 @@ class Wandering:
         self._draw = draw
         self._stay = stay
         self._haste = haste
-        self._lengths = [gap for gap in gaps.values() if gap] or [1]
+        self._keen = draw.choice([0.1, 0.5, 1.0])
+        parts = draw.choice([1, 2, 4, 12])
+        self._lengths = [1 + gap // parts for gap in gaps.values() if gap] or [1]
 
     def pick(
         self, me: Task, default: Task, ready: list[Task], late: list[Task]
@@ -202,7 +204,7 @@ class Wandering:
         return self._draw.choice(options)
 
     def window(self, me: Task) -> int:
-        if self._draw.random() < self._stay:
+        if not me.offset and self._draw.random() > self._keen:
             return 0
         return me.offset + self._draw.randint(1, self._draw.choice(self._lengths))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import marshal
+import operator
 import sys
 import threading
 import types
@@ -28,10 +29,11 @@ _UNCHANGING = {
     *(bool, int, float, complex, str, bytes, type(None), type(...), property),
     *(types.ModuleType, types.BuiltinFunctionType, types.MemberDescriptorType),
     *(types.GetSetDescriptorType, type(_OF_TUPLES["one"])),
+    *(types.FunctionType, staticmethod, classmethod),
 }
 _HARMLESS = {
     *("typing", "types", "collections.abc", "__future__", "_abc", "re"),
-    *("fractions", "decimal", "datetime", "logging"),
+    *("fractions", "decimal", "datetime", "logging", "dataclasses"),
 }
 
 
@@ -59,7 +61,9 @@ class Stage:
         self.scenario = scenario
         self.seen: set[bytes] = set()
         self.gaps: schedules.Gaps = {}
-        self.namespace: dict[str, Any] | None = None
+        self.namespace: dict[str, Any] = {}
+        self.held: list[Any] | None = None
+        """What the module refers to, if none of it can change within itself."""
         self.calls: list[list[Any]] = []
         self.order = count()
 
@@ -171,18 +175,11 @@ class Stage:
 
     def _call_all(self, number: int, acts: list[Any]) -> None:
         for place, act in enumerate(acts):
-            call: list[Any] = [
-                number,
-                place,
-                next(self.order),
-                self._now(),
-                -1,
-                0,
-                None,
-            ]
-            self.calls.append(call)
+            call: list[Any] = [number, place, next(self.order), self._now()]
+            self.calls.append([*call, -1, 0, None])
+            at = len(self.calls) - 1
             result = self._outcome(act)
-            call[4:] = [next(self.order), self._now(), [result]]
+            self.calls[at] = [*call, next(self.order), self._now(), [result]]
             if type(result) is self.raised:
                 break
 
@@ -199,34 +196,66 @@ class Stage:
         return now_ns // 1000
 
     def _load(self) -> None:
-        """Run the answer's module, once for all if nothing in it can change."""
-        if self.namespace is None or holds_state(self.namespace):
+        """Run the answer's module, once for all as long as nothing in it changes."""
+        if self.held is None or is_changed(self.held, self.namespace):
             module = sys.modules[MODULE] = types.ModuleType(MODULE)
             module.__file__ = self.worker.filename
             self.namespace = module.__dict__
             exec(marshal.loads(self.worker.code), self.namespace)
+            held = held_by(self.namespace, set())
+            self.held = None if any(map(can_change, held)) else held
         self.worker.namespace = self.namespace
 
 
-def holds_state(namespace: dict[str, Any]) -> bool:
-    """Tell whether a module may keep something from one schedule to the next."""
-    names = [n for n in namespace if not n.startswith("__") and n != "_field_defaults"]
+# Does a module keep something from one schedule to the next?
+
+
+def held_by(namespace: dict[str, Any], seen: set[int]) -> list[Any]:
+    """Return all that a module or class refers to, and what that refers to in turn."""
+    values = [value for name, value in namespace.items() if is_looked_at(name, value)]
+    return [*values, *(part for value in values for part in parts_of(value, seen))]
+
+
+def is_looked_at(name: str, value: Any) -> bool:
+    if name.startswith("__"):
+        # that of a dataclass remembers whom it is just showing
+        return isinstance(value, types.FunctionType) and name != "__repr__"
+    return name != "_field_defaults"
+
+
+def parts_of(value: Any, seen: set[int]) -> list[Any]:
+    if isinstance(value, (staticmethod, classmethod)):
+        value = value.__func__
+    if id(value) in seen:
+        return []
+    seen.add(id(value))
+    if isinstance(value, type) and value.__module__ == MODULE:
+        return held_by(dict(vars(value)), seen)
+    if not isinstance(value, types.FunctionType):
+        return []
+    parts = [*map(contents, value.__closure__ or ()), *vars(value).values()]
+    parts += [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
+    return [*parts, *(inner for part in parts for inner in parts_of(part, seen))]
+
+
+def contents(cell: types.CellType) -> Any:
     try:
-        return any(can_change(namespace[name]) for name in names)
-    except (RecursionError, ValueError):  # a function that refers to itself, or to
-        return True  # something that is not there yet
+        return cell.cell_contents
+    except ValueError:  # not filled yet
+        return None
 
 
 def can_change(value: Any) -> bool:
-    """Tell whether a value of a module or class may hold state; yes when in doubt."""
+    """Tell whether a value may hold state within itself; yes when in doubt."""
     if isinstance(value, (tuple, frozenset)):
         return any(map(can_change, value))
-    if isinstance(value, type):
-        return value.__module__ == MODULE and holds_state(dict(vars(value)))
-    if isinstance(value, (staticmethod, classmethod)):
-        return can_change(value.__func__)
-    if isinstance(value, types.FunctionType):
-        kept = [cell.cell_contents for cell in value.__closure__ or ()]
-        return any(map(can_change, [*kept, *(value.__defaults__ or ())]))
     kind = type(value)
-    return not (kind in _UNCHANGING or kind.__module__ in _HARMLESS)
+    if isinstance(value, type) or kind in _UNCHANGING:
+        return False
+    return kind.__module__ not in _HARMLESS
+
+
+def is_changed(held: list[Any], namespace: dict[str, Any]) -> bool:
+    """Tell whether anything is not what it was: a counter, say."""
+    now = held_by(namespace, set())
+    return len(now) != len(held) or any(map(operator.is_not, now, held))

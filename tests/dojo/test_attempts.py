@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,17 @@ def test_old_counterexamples_go(make_kata: MakeKata, report: Report) -> None:
     attempts.write(stale, b"")
     attempts.save(report, kata)
     assert not stale.exists()
+
+
+def test_no_file_is_written_for_threads(make_kata: MakeKata, report: Report) -> None:
+    """A schedule cannot be pasted and run, so it gets no file; others do."""
+    kata = make_kata()
+    failed = [check for check in report.checks if check.counterexample is not None]
+    assert failed
+    example = failed[0].counterexample
+    assert example is not None
+    threads = replace(example, schedule=("T1 | T2",))
+    checks = (failed[0], replace(failed[0], counterexample=threads))
+    saved = attempts.save(replace(report, checks=checks), kata)
+    files = [c.counterexample.file for c in saved.checks if c.counterexample]
+    assert [bool(file) for file in files] == [True, False]
