@@ -1,8 +1,9 @@
 """Broken and hostile answers, each with the whole verdict that it must get.
 
-A case is a folder of `tests/golden/` with an `answer.py`, an `expect.toml` of what may
-come of it at most, and an `expected.json`: every check's verdict and message. After
-a change that is meant to alter these:
+A case is a folder of `tests/golden/` with an `answer.py` and an `expect.toml` of what
+may come of it at most. Those that are graded here also have an `expected.json`: the
+verdict and message of every check of levels 1 to 3. After a change that is meant to
+alter these:
 
     UPDATE_GOLDEN=1 make test TESTS=tests/test_golden.py
 """
@@ -71,6 +72,7 @@ def graded(case: Path, judges: Judges) -> Report:
         (case / "answer.py").read_bytes(),
         "answer.py",
         seed=judges.kata.default_seed,
+        up_to_level=3,
         categories=(Category.CORRECTNESS, Category.EDGE_CASES),
     )
 

@@ -383,8 +383,9 @@ class Worker:
     def close(self) -> Ending:
         """End the worker now and return how it ended."""
         if self.ending is None:
-            self._poll.unregister(self.channel)
-            self.channel.close()
+            if self.channel.fileno() >= 0:  # else an earlier try got no further
+                self._poll.unregister(self.channel)
+                self.channel.close()
             self.ending = self.zygote.end(self.pid)
             self.printed.add(self.zygote.read_output())
         return self.ending
