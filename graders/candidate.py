@@ -22,7 +22,7 @@ from graders.sandbox.host import (
     out_of_memory,
 )
 from graders.sandbox.protocol import Malformed, decode, encode
-from graders.showing import Foreign, clean, show
+from graders.showing import Foreign, clean, show, without_addresses
 
 MAX_ITEMS = 1_000_000
 """Most items that are read from one iterator."""
@@ -373,7 +373,8 @@ class Candidate:
             name, fields = body
             return self._contract.records[name](*self.read(fields))
         if tag == "x":
-            return Foreign(clean(str(body[0]), 120), clean(str(body[1]), 200))
+            text = without_addresses(clean(str(body[1]), 200))
+            return Foreign(clean(str(body[0]), 120), text)
         if tag == "it":
             return RemoteIterator(self, int(body[0]), clean(str(body[1]), 80))
         if tag == "h":
@@ -420,7 +421,7 @@ class Candidate:
             bases = [str(base) for base in bases]
             error = exception_class(clean(name, 80), bases, self._contract)()
             error.bases = bases
-            error.said = clean(said)
+            error.said = without_addresses(clean(said))
             error.frames = [[int(f[0]), clean(f[1]), clean(f[2])] for f in frames]
             for key, value in attributes.items():
                 if key.isidentifier() and not hasattr(error, key):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 MAX_DEPTH = 6
@@ -17,6 +18,11 @@ class Foreign:
 
     def __repr__(self) -> str:
         return clean(self.text or f"<{self.type_name}>")
+
+
+def without_addresses(text: str) -> str:
+    """Return text without what differs each time that Python is started."""
+    return re.sub(r" at 0x[0-9a-f]+", "", text)
 
 
 def source(value: Any) -> str:

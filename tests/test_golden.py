@@ -38,20 +38,19 @@ def judges() -> Iterator[Judges]:
 @pytest.fixture(scope="module", autouse=True)
 def nothing_is_left(judges: Judges) -> Iterator[None]:
     """After all of them no process of theirs runs and no file of theirs is there."""
+    ours = [zygote.process.pid for zygote in judges.zygotes]
+    ours += [seat.process.pid or 0 for seat in judges.seats]
     yield
+    workers = [pid for zygote in ours for pid in children_of(zygote)]
     judges.close()
-    assert not [name for name in commands_running() if "zygote.py" in name]
+    assert not [pid for pid in ours + workers if Path(f"/proc/{pid}").exists()]
     for folder in (Path.home(), Path("/tmp"), Path.cwd()):
         assert not list(folder.glob("left_behind_by_an_answer*"))
 
 
-def commands_running() -> Iterator[str]:
-    for process in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            if f" {os.getpid()} " in process.read_text().rpartition(")")[2][:20]:
-                yield (process.parent / "cmdline").read_text()
-        except OSError:
-            continue
+def children_of(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in listed.read_text().split()]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

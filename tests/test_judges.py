@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from conftest import (
@@ -77,7 +76,7 @@ def test_a_zygote_that_dies_is_a_fault(tiny: Kata) -> None:
 
 
 def test_nothing_is_left_after_closing(tiny: Kata) -> None:
-    """Closing ends judges, zygotes and workers, and removes the zygotes' folders."""
+    """Closing ends judges, zygotes and workers."""
     with Judges(tiny, count=1) as judges:
         judges.prepare(Answer(REFERENCE))
         next(judges.run(NAMES, seed=1))
@@ -85,7 +84,6 @@ def test_nothing_is_left_after_closing(tiny: Kata) -> None:
         pids = [judges.seats[0].process.pid or 0, zygote.process.pid]
         processes = open_processes(*pids, *children(zygote.process.pid))
     assert all_end(processes)
-    assert not Path(zygote.folder).exists()
 
 
 def test_nothing_is_left_of_a_bad_kata(make_kata: MakeKata) -> None:

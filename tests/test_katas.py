@@ -11,9 +11,10 @@ import pytest
 from graders.audit import Audit, Finding, Kept
 from graders.judges import Judges
 from graders.kata import ROOT, kata_names, read_kata
-from graders.results import Verdict
+from graders.results import Category, Verdict
 
-WRONG = sorted(ROOT.glob("solutions/*/wrong/*.py"))
+# a part of them, for time: the audit takes all, under ten seeds
+WRONG = sorted(ROOT.glob("solutions/*/wrong/*.py"))[::3]
 RIGHT = sorted(ROOT.glob("solutions/*/right/*.py"))
 
 
@@ -68,15 +69,20 @@ def test_reference_gets_full_marks(audit: Audit) -> None:
 
 
 def test_naive_answer_is_right_and_slow(audit: Audit) -> None:
-    """The naive answer passes every check but some of those of its speed."""
-    assert not problems(audit.naive())
+    """The naive answer passes every check of level 1 but some of those of its speed."""
+    source = (audit.kata.solutions / "naive.py").read_bytes()
+    checks = [check for check in audit.judges.checks if check.level == 1]
+    verdicts = audit.verdicts(source, checks)
+    failed = [c.category for c in checks if verdicts[c.name] != Verdict.PASS]
+    assert set(failed) == {Category.PERFORMANCE}
 
 
 @pytest.mark.parametrize("file", RIGHT, ids=lambda file: file.stem)
 def test_right_answer_is_not_rejected(file: Path, audits: dict[str, Audit]) -> None:
-    """An answer that is right in another style passes every check of results."""
+    """An answer that is right in another style passes every check of levels 1 to 3."""
     audit = audits[file.parents[1].name]
-    verdicts = audit.verdicts(file.read_bytes(), audit.about_results)
+    checks = [check for check in audit.about_results if check.level <= 3]
+    verdicts = audit.verdicts(file.read_bytes(), checks)
     assert set(verdicts.values()) == {Verdict.PASS}
 
 

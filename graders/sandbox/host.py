@@ -31,6 +31,8 @@ _CHUNK = 1 << 13
 _LARGE_CHUNK = 1 << 18
 _SHORT_S = 0.005
 _MAX_NAMES = 4000
+BROKEN_CHANNEL = 120
+"""The exit status of a worker that can no longer talk to us."""
 _NEARLY = 0.6
 _KEPT_OUTPUT = 1 << 16
 
@@ -455,6 +457,8 @@ def explain(ending: Ending, limits: Limits) -> tuple[Verdict, str]:
     status = ending.status
     if status >= 0 and os.WIFEXITED(status):
         code = os.WEXITSTATUS(status)
+        if code == BROKEN_CHANNEL:
+            return Verdict.EXIT, _CLOSED
         return Verdict.EXIT, (
             f"Your code ended the program (exit status {code}) in place of returning "
             "an answer."
@@ -463,7 +467,7 @@ def explain(ending: Ending, limits: Limits) -> tuple[Verdict, str]:
     if number == signal.SIGXCPU:
         return Verdict.TIMEOUT, f"Your code used more than {limits.cpu_s} s of CPU."
     if number == signal.SIGKILL:
-        return Verdict.EXIT, "Your code closed the grader's channel; it was stopped."
+        return Verdict.EXIT, _CLOSED
     if ending.peak_kib > limits.memory_mib * 1024 * _NEARLY:
         # the interpreter does not survive every allocation that fails
         return Verdict.MEMORY, out_of_memory(limits)
@@ -475,6 +479,7 @@ def out_of_memory(limits: Limits) -> str:
     return f"Your code needed more memory than it may have ({limits.memory_mib} MiB)."
 
 
+_CLOSED = "Your code closed the grader's channel; it was stopped."
 _TOO_LARGE = "Your code returned more than {0.reply_mib} MiB of data."
 _BROKEN = (
     "Something that is no answer arrived on the grader's channel (did your code write "
