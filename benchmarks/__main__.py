@@ -19,7 +19,7 @@ from graders.candidate import Answer, Candidate
 from graders.kata import ROOT, Kata, kata_names, read_kata
 from graders.sandbox.host import Patience, Zygote
 
-ROUNDS = 5
+ROUNDS = 3
 CALLS = 3_000
 
 
