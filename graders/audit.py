@@ -21,7 +21,7 @@ from graders.grade import Run, decoded
 from graders.judges import Judges
 from graders.kata import ROOT, Kata
 from graders.mutants import Mutant, mutants, read_equivalents
-from graders.results import Category, Verdict
+from graders.results import UNDECIDED, Category, Verdict
 
 SEEDS = 10
 KILLED = 0.97
@@ -106,8 +106,7 @@ class Audit:
         if key not in self.kept.verdicts:
             found = self._graded(source, checks, seed, until_caught)
             self.kept.keep(key, found)
-        verdicts = self.kept.verdicts[key]
-        return verdicts
+        return self.kept.verdicts[key]
 
     def _graded(
         self, source: bytes, checks: list[CheckFacts], seed: int, until_caught: bool
@@ -291,7 +290,7 @@ class Audit:
 
 
 def is_caught(verdict: str) -> bool:
-    return verdict not in (Verdict.PASS, Verdict.TODO, Verdict.NOT_MEASURED)
+    return verdict not in UNDECIDED
 
 
 def digest(*parts: object) -> str:

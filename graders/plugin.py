@@ -43,7 +43,8 @@ class Trial:
     """One check on one answer, while it runs."""
 
     candidate: Candidate
-    speed: Speed
+    speed: Speed | None
+    """Only for a check of the category performance."""
     error: BaseException | None = None
     ran: bool = False
 
@@ -72,6 +73,7 @@ class Judge:
     @pytest.fixture
     def speed(self) -> Speed:
         assert self.trial is not None
+        assert self.trial.speed is not None, "only a performance check has it"
         return self.trial.speed
 
     # Hooks
@@ -143,15 +145,18 @@ class Judge:
     def run(self, name: str, seed: int, shrinks: int) -> Judged:
         """Run one check on the answer; try at most `shrinks` smaller failures."""
         item, begun_s = self.items[name], time.monotonic()
+        facts = facts_of(name, item)
         own_seed = zlib.crc32(f"{seed} {name}".encode())
+        timed = facts.category is Category.PERFORMANCE
         self.trial = trial = Trial(
-            self.new_candidate(shrinks, own_seed), self.new_speed(seed)
+            self.new_candidate(shrinks, own_seed),
+            self.new_speed(seed) if timed else None,
         )
         hypothesis.seed(own_seed)(item.obj)
         item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
         self.trial = None
         trial.candidate.close()
-        return judged(facts_of(name, item), trial, time.monotonic() - begun_s)
+        return judged(facts, trial, time.monotonic() - begun_s)
 
     def new_candidate(self, shrinks: int, seed: int) -> Candidate:
         patience = Patience(CHECK_S * (DEEP if self.deep else 1))
@@ -182,7 +187,7 @@ def judged(facts: CheckFacts, trial: Trial, seconds: float) -> Judged:
     try:
         if not trial.ran:
             raise GraderFault(f"it did not run: {trial.error!r}") from trial.error
-        if facts.category is Category.PERFORMANCE:
+        if trial.speed is not None:
             check = facts.ended(trial.speed.outcome(trial.error), seconds)
             return Judged(check, timing=trial.speed.timing)
         check = facts.ended(outcome_of(trial.error, trial.candidate), seconds)

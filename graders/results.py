@@ -38,6 +38,10 @@ class Verdict(StrEnum):
     NOT_MEASURED = "not_measured"
 
 
+UNDECIDED = frozenset({Verdict.PASS, Verdict.TODO, Verdict.NOT_MEASURED})
+"""The verdicts that accuse an answer of nothing."""
+
+
 @dataclass(frozen=True)
 class Counterexample:
     """The smallest input found on which a check fails, as Python to paste."""

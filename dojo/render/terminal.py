@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dojo.render.plot import doubling_table, plot
 from graders.kata import Kata
 from graders.results import (
+    UNDECIDED,
     Category,
     Check,
     Counterexample,
@@ -105,7 +106,7 @@ class Terminal:
     def law(self, check: Check) -> Iterator[str]:
         word = f"{_WORDS[check.verdict]:<8}"
         colour = "green" if check.passed else "yellow"
-        if check.verdict not in (Verdict.PASS, Verdict.TODO, Verdict.NOT_MEASURED):
+        if check.verdict not in UNDECIDED:
             colour = "red"
         first, *rest = textwrap.wrap(check.law, WIDTH - 10)
         yield f"  {self.paint(colour, word)}{first}"

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from oracle import Call, Want, follow
 
+from graders.laws import expect
+
 Step = tuple[int, str, int]
 """Microseconds since the call before, key, cost."""
 Costs = Callable[[int], range]
@@ -117,6 +119,12 @@ def ask(candidate: Any, rule: Any, calls: Sequence[Call]) -> list[Any]:
     return candidate.play(clock, [judged.check.at(*call) for call in calls])
 
 
+def expect_fields(candidate: Any, script: Script, *fields: str, start: int = 0) -> None:
+    """Demand these fields of every decision."""
+    for got, want in script.play(candidate, start):
+        expect(got, why=want.why, **{name: getattr(want, name) for name in fields})
+
+
 # Costs
 
 
@@ -126,10 +134,6 @@ def one(most: int) -> range:
 
 def up_to_limit(most: int) -> range:
     return range(1, most + 1)
-
-
-def with_nothing(most: int) -> range:
-    return range(most + 1)
 
 
 def too_large_too(most: int) -> range:

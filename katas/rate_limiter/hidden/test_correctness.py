@@ -18,6 +18,7 @@ from strategies import (
     WindowRule,
     ask,
     bucket_rules,
+    expect_fields,
     one,
     one_rule,
     rules,
@@ -34,12 +35,6 @@ from graders.laws import check, expect, require
 
 small = st.integers(1, 4)
 FIELDS = ("allowed", "retry_after", "remaining")
-
-
-def expect_fields(candidate: Any, script: Script, *fields: str) -> None:
-    """Demand these fields of every decision."""
-    for got, want in script.play(candidate):
-        expect(got, why=want.why, **{name: getattr(want, name) for name in fields})
 
 
 def expect_wait(candidate: Any, script: Script) -> None:

@@ -17,6 +17,7 @@ from strategies import (
     Script,
     WindowRule,
     bucket_rules,
+    expect_fields,
     rules,
     scripts,
     several_rules,
@@ -35,12 +36,6 @@ negative_times = st.sampled_from([-1, -7, -20, -EPOCH])
 any_text = st.text("aA0 é\u0301\x00🦀", max_size=3)
 LOOKALIKES = ["", " ", "a", "A", "a ", "0", "00", "é", "e\u0301", "\x00", "None", "🦀"]
 FIELDS = ("allowed", "retry_after", "remaining")
-
-
-def expect_fields(candidate: Any, script: Script, *fields: str, start: int = 0) -> None:
-    """Demand these fields of every decision."""
-    for got, want in script.play(candidate, start):
-        expect(got, why=want.why, **{name: getattr(want, name) for name in fields})
 
 
 def expect_nothing_taken(candidate: Any, made: Any, clock: Any, most: int) -> None:
