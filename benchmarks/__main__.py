@@ -16,6 +16,7 @@ from statistics import median
 from typing import Any
 
 from graders.candidate import Answer, Candidate
+from graders.judges import share_processor
 from graders.kata import ROOT, Kata, kata_names, read_kata
 from graders.sandbox.host import Patience, Zygote
 
@@ -119,6 +120,7 @@ def show_call_costs() -> None:
     """Print what crossing to the worker and back costs."""
     kata = read_kata("rate_limiter")
     zygote = Zygote()
+    share_processor(zygote, 0)
     cost = Cost(kata, zygote)
 
     def example() -> None:

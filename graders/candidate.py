@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from graders.contract import Contract
@@ -300,21 +301,21 @@ class Candidate:
 
     def _ask(self, operation: list[Any], limit_s: float | None = None) -> list[Any]:
         """Send what is pending and then the operation; return its outcome."""
-        operations, self._pending = [*self._pending, operation], []
-        if self._worker is None:
-            self._worker = self._zygote.fork()
-        if self.patience.left_s <= 0:
-            message = (
-                f"Far too slow: more than {self.patience.allowed_s:g} s for this law."
-            )
-            raise self._worker.stop(Verdict.TIMEOUT, message)
+        operations, self._pending = self._pending, []
+        operations.append(operation)
+        worker, law = self._worker, self.patience
+        if worker is None:
+            self._worker = worker = self._zygote.fork()
+        if law.used_s >= law.allowed_s:
+            message = f"Far too slow: more than {law.allowed_s:g} s for this law."
+            raise worker.stop(Verdict.TIMEOUT, message)
         patience = Patience(limit_s or self._zygote.limits.call_s)
         try:
-            outcomes = self._worker.request(operations, patience)
+            outcomes = worker.request(operations, patience)
         finally:
-            self.patience.used_s += patience.used_s
+            law.used_s += patience.used_s
         if not _are_outcomes(outcomes, len(operations)):
-            raise self._worker.broken_channel()
+            raise worker.broken_channel()
         outcome: list[Any] = outcomes[-1]
         return outcome
 
@@ -338,7 +339,7 @@ class Candidate:
         return event.result
 
     def _check_type(self, method: RemoteMethod, result: Any) -> None:
-        wrong = self._contract.problem(method.owner_name, method.name)(result)
+        wrong = method.problem(result)
         if wrong:
             raise WrongType(result, f"{method.name}() returned {wrong}")
 
@@ -346,6 +347,12 @@ class Candidate:
 
     def _encode(self, value: Any) -> Any:
         return encode(value, self._special)
+
+    def _encode_arguments(
+        self, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> list[Any]:
+        named = {key: self._encode(value) for key, value in kwargs.items()}
+        return [self._encode(list(args)), named]
 
     def _special(self, value: Any, depth: int) -> dict[str, Any] | None:
         if isinstance(value, RemoteObject):
@@ -364,14 +371,14 @@ class Candidate:
 
     def _decode(self, value: Any) -> Any:
         try:
-            return self.read(value)
+            return decode(value, self._read_special)
         except (Malformed, RecursionError):
             raise self._broken() from None
 
     def _read_special(self, tag: str, body: Any) -> Any:
         if tag == "r":
             name, fields = body
-            return self._contract.records[name](*self.read(fields))
+            return self._contract.records[name](*decode(fields, self._read_special))
         if tag == "x":
             text = without_addresses(clean(str(body[1]), 200))
             return Foreign(clean(str(body[0]), 120), text)
@@ -466,7 +473,8 @@ class Candidate:
 
     def _note_step(self, clock: RemoteClock, step: Step, result: Any) -> None:
         clock.note(step.at)
-        self.events.append(Event(step.method.line(step.args, {}), result))
+        text = partial(step.method.text, step.args, {})
+        self.events.append(Event(text, result))
 
 
 _SIZES: dict[Any, int] = {"ok": 2, "raised": 6, "played": 4, "missing": 2}
@@ -479,7 +487,7 @@ def _are_outcomes(outcomes: Any, asked: int) -> bool:
     for outcome in outcomes:
         if type(outcome) is not list or not outcome or type(outcome[0]) is not str:
             return False
-        if len(outcome) != _SIZES.get(outcome[0]):
+        if _SIZES.get(outcome[0]) != len(outcome):
             return False
     return len(outcomes) == asked or outcomes[-1][0] in ("raised", "missing")
 
@@ -530,36 +538,33 @@ class RemoteInstance(RemoteObject):
         return method
 
 
-@dataclass(frozen=True)
 class RemoteMethod:
     """A method of an object in the worker; call it, or name it in a `Step`."""
 
-    candidate: Candidate
-    owner: RemoteObject
-    name: str
-
-    @property
-    def owner_name(self) -> str:
-        return self.owner.class_name
+    def __init__(self, candidate: Candidate, owner: RemoteObject, name: str) -> None:
+        self.candidate = candidate
+        self.owner = owner
+        self.name = name
+        self.owner_name = owner.class_name
+        self.problem = candidate._contract.problem(owner.class_name, name)
 
     @property
     def qualified(self) -> str:
-        return f"{self.owner.class_name}.{self.name}".strip(".")
+        return f"{self.owner_name}.{self.name}".strip(".")
 
-    def line(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Callable[[int], str]:
-        called = f"{self.owner.name}.{self.name}"
-        return lambda width: f"{called}({arguments(args, kwargs, width)})"
+    def text(self, args: Sequence[Any], kwargs: dict[str, Any], width: int) -> str:
+        """Return the call as source."""
+        return f"{self.owner.name}.{self.name}({arguments(args, kwargs, width)})"
 
     def at(self, moment: int, *args: Any) -> Step:
         """Return this call as a step of `Candidate.play`."""
         return Step(moment, self, args)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        encode = self.candidate._encode
-        wire = {key: encode(value) for key, value in kwargs.items()}
-        operation = ["method", self.owner.number, self.name, encode(list(args)), wire]
-        event = Event(self.line(args, kwargs))
-        return self.candidate.ask(operation, event, self)
+        candidate = self.candidate
+        operation = ["method", self.owner.number, self.name]
+        operation += candidate._encode_arguments(args, kwargs)
+        return candidate.ask(operation, Event(partial(self.text, args, kwargs)), self)
 
 
 @dataclass(frozen=True)
@@ -571,8 +576,7 @@ class RemoteFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         candidate = self.candidate
-        wire = {key: candidate._encode(value) for key, value in kwargs.items()}
-        operation = ["call", self.name, candidate._encode(list(args)), wire]
+        operation = ["call", self.name, *candidate._encode_arguments(args, kwargs)]
         event = Event(lambda width: f"{self.name}({arguments(args, kwargs, width)})")
         module = RemoteObject(candidate, 0, "", "")
         return candidate.ask(
@@ -591,9 +595,8 @@ class RemoteClass:
         candidate = self.candidate
         variable = candidate._name(snake_case(self.name))
         made = RemoteInstance(candidate, candidate._number(), variable, self.name)
-        wire = {key: candidate._encode(value) for key, value in kwargs.items()}
-        args_wire = candidate._encode(list(args))
-        operation = ["new", made.number, self.name, args_wire, wire]
+        operation = ["new", made.number, self.name]
+        operation += candidate._encode_arguments(args, kwargs)
         making = f"{variable} = {self.name}"
         event = Event(lambda width: f"{making}({arguments(args, kwargs, width)})")
         candidate.ask(operation, event, RemoteMethod(candidate, made, "__init__"))

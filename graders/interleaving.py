@@ -61,7 +61,7 @@ class Call(NamedTuple):
     def text(self, width: int = 60) -> str:
         if self.method is None:
             return f"pause({self.pause})"
-        return self.method.line(self.args, self.kwargs)(width)
+        return self.method.text(self.args, self.kwargs, width)
 
 
 def pause(microseconds: int) -> Call:

@@ -31,6 +31,20 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def share_processor(zygote: Zygote, place: int) -> None:
+    """Keep this process and a zygote with its workers on one processor.
+
+    They take turns: waking the other one up is four times as fast there. `place` is
+    counted round the processors that may be used.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    usable = sorted(os.sched_getaffinity(0))
+    with contextlib.suppress(OSError):  # not allowed here: slower, and that is all
+        for pid in (0, zygote.process.pid):
+            os.sched_setaffinity(pid, {usable[place % len(usable)]})
+
+
 @dataclass
 class Seat:
     """One judge process, as its owner sees it."""
@@ -57,15 +71,15 @@ class Judges:
             import graders.plugin  # noqa: F401
 
             gc.freeze()
-            self.seats = [self._seat(zygote, deep) for zygote in self.zygotes]
+            self.seats = [self._seat(place, deep) for place in range(len(self.zygotes))]
         except BaseException:
             self.close()
             raise
 
-    def _seat(self, zygote: Zygote, deep: bool) -> Seat:
+    def _seat(self, place: int, deep: bool) -> Seat:
         context = get_context("fork")
         ours, theirs = context.Pipe()
-        arguments = (self.kata, zygote, theirs, deep)
+        arguments = (self.kata, self.zygotes[place], place, theirs, deep)
         process = context.Process(target=sit, args=arguments, daemon=True)
         process.start()
         theirs.close()
@@ -145,13 +159,17 @@ class Judges:
         self.close()
 
 
-def sit(kata: Kata, zygote: Zygote, connection: Connection, deep: bool) -> None:
+def sit(
+    kata: Kata, zygote: Zygote, place: int, connection: Connection, deep: bool
+) -> None:
     """Be a judge until the owner ends this process."""
     from graders.plugin import Judge, collect_and_serve
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     limits.die_with_parent()
     limits.hide_memory()
+    # from another one for each grading: several at once must not meet on the same
+    share_processor(zygote, place + os.getppid())
     judge = Judge(kata, zygote, connection, deep)
     with contextlib.suppress(EOFError, BrokenPipeError):
         connection.send(why_not(lambda: collect_and_serve(judge)))

@@ -56,6 +56,19 @@ def test_there_is_a_judge_for_each_core(tiny: Kata) -> None:
         assert len(judges.seats) == len(os.sched_getaffinity(0))
 
 
+def test_judge_and_answer_share_a_processor(tiny: Kata) -> None:
+    """A judge runs on one processor with its answers, and on another than the next."""
+    with Judges(tiny, count=2) as judges:
+        judges.prepare(Answer(REFERENCE))
+        pairs = zip(judges.seats, judges.zygotes, strict=True)
+        places = [
+            {*map(frozenset, map(os.sched_getaffinity, pids))}
+            for pids in ((s.process.pid or 0, z.process.pid) for s, z in pairs)
+        ]
+    assert [len(place) for place in places] == [1, 1]
+    assert len(set.union(*places)) == min(2, len(os.sched_getaffinity(0)))
+
+
 def test_a_judge_that_dies_is_a_fault(tiny: Kata) -> None:
     """A judge that ends before its verdict is the grader's fault, and no waiting."""
     with Judges(tiny, count=1) as judges:

@@ -11,7 +11,7 @@ library and msgspec are needed here, because a bare interpreter loads this file 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
@@ -28,9 +28,8 @@ MAX_BITS = 10_000
 """Most bits of an int; beyond, even showing it takes long."""
 
 _AS_THEY_ARE = frozenset({type(None), bool, float, str, bytes})
-_PLAIN = _AS_THEY_ARE | {int}
 _IN_PARTS = frozenset({list, dict})
-_INT64 = range(-(1 << 63), 1 << 63)
+_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 _CONTAINERS: dict[type, str] = {
     list: "l",
     tuple: "t",
@@ -59,7 +58,7 @@ def encode(value: Any, special: Special, depth: int = 0) -> Any:
     if kind in _AS_THEY_ARE:
         return value
     if kind is int:
-        return value if value in _INT64 else {"i": hex(_showable(value))}
+        return value if _LEAST <= value <= _MOST else {"i": hex(_showable(value))}
     if depth > MAX_DEPTH:
         raise Unsendable(f"a value nested deeper than {MAX_DEPTH} levels, or a cycle")
     if kind is list:
@@ -70,19 +69,24 @@ def encode(value: Any, special: Special, depth: int = 0) -> Any:
         return _encode_container(value, kind, special, depth)
     if isinstance(value, str):
         return str.__str__(value)
-    plain = _encode_plain(value, kind) or special(value, depth)
+    form = _FORMS.get(kind)
+    plain = (form and form(value)) or special(value, depth)
     if plain is not None:
         return plain
     base = next(base for base in _CONTAINERS if isinstance(value, base))
     return _encode_container(value, base, special, depth)
 
 
-def is_plain(values: list[Any]) -> bool:
+def is_plain(values: Sequence[Any]) -> bool:
     """Tell whether all travel as they are; long lists of them are common."""
-    kinds = set(map(type, values))
-    if not kinds <= _PLAIN:
-        return False
-    return int not in kinds or all(v in _INT64 for v in values if type(v) is int)
+    for value in values:
+        kind = type(value)
+        if kind is int:
+            if not _LEAST <= value <= _MOST:
+                return False
+        elif kind not in _AS_THEY_ARE:
+            return False
+    return True
 
 
 def _showable(value: int) -> int:
@@ -91,21 +95,17 @@ def _showable(value: int) -> int:
     return value
 
 
-def _encode_plain(value: Any, kind: type) -> dict[str, Any] | None:
-    if kind is Decimal:
-        return {"D": str(value)}
-    if kind is Fraction:
-        parts = (_showable(value.numerator), _showable(value.denominator))
-        return {"F": [hex(part) for part in parts]}
-    if kind is date:
-        return {"date": value.isoformat()}
-    if kind is time and value.tzinfo is None:
-        return {"time": value.isoformat()}
-    if kind is timedelta:
-        return {"td": [value.days, value.seconds, value.microseconds]}
-    if kind is datetime:
-        return {"dt": _datetime_parts(value)}
-    return None
+def _fraction_form(value: Fraction) -> dict[str, Any]:
+    parts = (_showable(value.numerator), _showable(value.denominator))
+    return {"F": [hex(part) for part in parts]}
+
+
+def _time_form(value: time) -> dict[str, Any] | None:
+    return {"time": value.isoformat()} if value.tzinfo is None else None
+
+
+def _timedelta_form(value: timedelta) -> dict[str, Any]:
+    return {"td": [value.days, value.seconds, value.microseconds]}
 
 
 def _datetime_parts(value: datetime) -> list[Any]:
@@ -115,6 +115,16 @@ def _datetime_parts(value: datetime) -> list[Any]:
     offset = value.utcoffset() or timedelta()
     key = getattr(value.tzinfo, "key", None)
     return [naive, value.fold, offset // timedelta(microseconds=1), key]
+
+
+_FORMS: dict[type, Callable[[Any], dict[str, Any] | None]] = {
+    Decimal: lambda value: {"D": str(value)},
+    Fraction: _fraction_form,
+    date: lambda value: {"date": value.isoformat()},
+    time: _time_form,
+    timedelta: _timedelta_form,
+    datetime: lambda value: {"dt": _datetime_parts(value)},
+}
 
 
 def _refuse_costly(keys: Collection[Any], base: type) -> None:

@@ -33,7 +33,7 @@ from protocol import (  # type: ignore[import-not-found]
 from stage import Stage  # type: ignore[import-not-found]
 
 MODULE = "answer"
-_CHUNK = 1 << 16
+_CHUNK = 1 << 13
 Act = Callable[[], Any]
 _MAX_TEXT = 2000
 _MAX_FRAMES = 5
@@ -106,12 +106,18 @@ class Channel:
     def receive(self) -> tuple[bytes, Any]:
         # one frame at a time is on its way: what comes belongs to it
         data = self._read(self.fd, _CHUNK)
+        length = HEADER.unpack_from(data)[0] if len(data) >= HEADER.size else None
+        if length is None or len(data) < HEADER.size + length:
+            data = self._rest(bytearray(data))
+        return data[4:12], self._decode(memoryview(data)[HEADER.size :])
+
+    def _rest(self, data: bytearray) -> bytes:
         while len(data) < HEADER.size or len(data) < _frame_size(data):
             more = self._read(self.fd, 1 << 20)
             if not more:
                 self._exit(0)
             data += more
-        return data[4:12], self._decode(memoryview(data)[HEADER.size :])
+        return bytes(data)
 
     def send(self, ticket: bytes, reply: Any) -> None:
         payload = self._encode(reply)
@@ -121,7 +127,7 @@ class Channel:
             sent += self._write(self.fd, memoryview(frame)[sent:])
 
 
-def _frame_size(data: bytes) -> int:
+def _frame_size(data: bytearray) -> int:
     size: int = HEADER.size + HEADER.unpack_from(data)[0]
     return size
 
@@ -135,6 +141,7 @@ class Worker:
         self.namespace: dict[str, Any] = {}
         self.objects: dict[int, Any] = {}
         self.record_fields: dict[str, list[str]] = {}
+        self.record_names: dict[type, str | None] = {}
         self.handles = 0
         self.filename = ""
         self.staged: Act = lambda: None
@@ -157,6 +164,11 @@ class Worker:
             "attempt": self.attempt,
             "explore": self.explore,
             "replay": self.replay,
+        }
+        self.forms: dict[type, Callable[[Any], list[Any]]] = {
+            Raised: lambda raised: self.raised(raised.error),
+            Played: self.played,
+            Histories: lambda histories: ["ok", histories.formed],
         }
         self.calls: dict[str, Callable[..., Act]] = {
             "new": self.new,
@@ -197,12 +209,8 @@ class Worker:
     def formed(self, result: Any) -> list[Any]:
         """Return the outcome, in plain data, of a result."""
         try:
-            if type(result) is Raised:
-                return self.raised(result.error)
-            if type(result) is Played:
-                return self.played(result)
-            if type(result) is Histories:
-                return ["ok", result.formed]
+            if type(result) in self.forms:
+                return self.forms[type(result)](result)
             return ["ok", self.encode_or_foreign(result)]
         except BaseException as error:  # raised by the result's own methods
             return self.raised(error)
@@ -293,7 +301,7 @@ class Worker:
             raise Missing(f"{type(owner).__name__[:80]}.{name}") from None
 
     def keywords(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        return {name: self.decode(value) for name, value in kwargs.items()}
+        return kwargs and {name: self.decode(v) for name, v in kwargs.items()}
 
     def play(
         self,
@@ -337,7 +345,7 @@ class Worker:
         return [None, [self.encode_or_foreign(result) for result in results]]
 
     def column(self, field: str, results: list[Any]) -> list[Any]:
-        values = [field_of(result, field) for result in results]
+        values = [fields_of(result, [field])[0] for result in results]
         if is_plain(values):
             return values
         return [self.encode_or_foreign(value) for value in values]
@@ -424,13 +432,18 @@ class Worker:
         return {"x": [kind.__name__[:80], text_of(value, repr)[:200]]}
 
     def fields(self, value: Any, name: str, depth: int) -> list[Any]:
-        values = [field_of(value, field) for field in self.record_fields[name]]
+        values = fields_of(value, self.record_fields[name])
         if is_plain(values):
             return values
         return [encode(item, self.special, depth + 1) for item in values]
 
     def record_name(self, kind: type) -> str | None:
         """Return which of the stub's records `kind` is, by the answer's own class."""
+        if kind not in self.record_names:
+            self.record_names[kind] = self._record_name(kind)
+        return self.record_names[kind]
+
+    def _record_name(self, kind: type) -> str | None:
         for name in self.record_fields:
             record = self.namespace.get(name)
             if isinstance(record, type) and issubclass(kind, record):
@@ -478,12 +491,13 @@ class Worker:
         return {str(k)[:80]: self.encode_or_foreign(v) for k, v in found}
 
 
-def field_of(record: Any, field: str) -> Any:
+def fields_of(record: Any, names: list[str]) -> list[Any]:
     try:
-        return getattr(record, field)
+        return [getattr(record, name) for name in names]
     except AttributeError:
-        name = type(record).__name__[:80]
-        raise Unsendable(f"a {name} that has no {field}") from None
+        kind = type(record).__name__[:80]
+        missing = next(name for name in names if not hasattr(record, name))
+        raise Unsendable(f"a {kind} that has no {missing}") from None
 
 
 def text_of(value: Any, form: Callable[[Any], str]) -> str:
