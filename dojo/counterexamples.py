@@ -17,9 +17,10 @@ To step through your answer, take the # from breakpoint() below.
 import importlib.util
 import sys
 from contextlib import suppress
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 ANSWER = {answer!r}
 
@@ -51,6 +52,26 @@ class Script:
         if isinstance(step, Exception):
             raise step
         return step
+
+
+class Stream:
+    """Gives its items once, and counts those that were taken."""
+
+    def __init__(self, items):
+        self.items = items
+        self.count = 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.count == len(self.items):
+            raise StopIteration
+        self.count += 1
+        return self.items[self.count - 1]
+
+    def taken(self):
+        return self.count
 
 
 print("expected ", {expected!r})

@@ -7,7 +7,7 @@ promises. Every call is noted, so that the smallest failing example can be shown
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -248,6 +248,27 @@ class Candidate:
         self._note(lambda width: f"{made.name} = Script({arguments(steps, {}, width)})")
         return made
 
+    def stream(self, items: Iterable[Any]) -> RemoteStream:
+        """Make an iterator that gives these items once; it is an argument for calls.
+
+        `stream.taken()` says how many have been taken.
+        """
+        made = RemoteStream(self, self._number(), self._name("stream"), "")
+        items = list(items)
+        self._pending.append(["stream", made.number, self._encode(items)])
+        self._note(lambda width: f"{made.name} = Stream({show(items, width)})")
+        return made
+
+    def keep(self, value: Any, name: str = "kept") -> RemoteValue:
+        """Make a value that stays with the answer; it is an argument for calls.
+
+        `kept.value()` says what it is by then: a call may have changed it.
+        """
+        made = RemoteValue(self, self._number(), self._name(name), "")
+        self._pending.append(["keep", made.number, self._encode(value)])
+        self._note(lambda width: f"{made.name} = {show(value, width)}")
+        return made
+
     def play(self, clock: RemoteClock, steps: Sequence[Step]) -> list[Any]:
         """Make many calls in one message; each one sets the clock to its time first.
 
@@ -355,7 +376,7 @@ class Candidate:
         return [self._encode(list(args)), named]
 
     def _special(self, value: Any, depth: int) -> dict[str, Any] | None:
-        if isinstance(value, RemoteObject):
+        if isinstance(value, RemoteObject | RemoteIterator):
             return {"h": value.number}
         name = type(value).__name__
         if type(value) is self._contract.records.get(name):
@@ -527,6 +548,27 @@ class RemoteClock(RemoteObject):
             self.candidate._note(lambda width: line.format(show(now, width)))
 
 
+class RemoteStream(RemoteObject):
+    """An iterator that the answer may read once."""
+
+    def taken(self) -> int:
+        """Return how many of its items have been taken."""
+        event = Event(lambda width: f"{self.name}.taken()")
+        count = self.candidate.ask(["look", self.number, "taken"], event, None)
+        if type(count) is not int:
+            raise self.candidate._broken()
+        return count
+
+
+class RemoteValue(RemoteObject):
+    """A value that an answer gets as an argument, perhaps of several calls."""
+
+    def value(self) -> Any:
+        """Return what it is now."""
+        event = Event(lambda width: self.name)
+        return self.candidate.ask(["look", self.number, ""], event, None)
+
+
 class RemoteInstance(RemoteObject):
     """An instance of one of the answer's classes."""
 
@@ -608,7 +650,7 @@ class RemoteIterator:
 
     def __init__(self, candidate: Candidate, number: int, type_name: str) -> None:
         self._candidate = candidate
-        self._number = number
+        self.number = number
         self._read = 0
         self.type_name = type_name
 
@@ -620,7 +662,7 @@ class RemoteIterator:
 
     def __next__(self) -> Any:
         event = Event(lambda width: "next(iterator)")
-        operation = ["next", self._number, 1]
+        operation = ["next", self.number, 1]
         items, exhausted = self._candidate.ask(operation, event, None)
         if exhausted and not items:
             raise StopIteration
@@ -632,7 +674,7 @@ class RemoteIterator:
 
     def close(self) -> None:
         self._candidate.ask(
-            ["close", self._number], Event(lambda width: "iterator.close()"), None
+            ["close", self.number], Event(lambda width: "iterator.close()"), None
         )
 
 

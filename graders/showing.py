@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 MAX_DEPTH = 6
+_DATES = frozenset({date, datetime, time, timedelta, timezone, ZoneInfo})
+_MODULES = re.compile(r"\b(datetime|zoneinfo)\.(?=[a-zA-Z])")
 
 
 class Foreign:
@@ -47,6 +51,8 @@ def _source(value: Any, width: int, depth: int) -> str:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _record(value, width, depth)
     try:
+        if kind in _DATES:
+            return _MODULES.sub("", repr(value))
         return repr(value) if kind is not str else clean(repr(value))
     except ValueError:  # an int of more digits than Python converts
         return f"<{kind.__name__} too long to show>"

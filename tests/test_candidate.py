@@ -384,6 +384,79 @@ def test_a_clock_is_read_when_called(try_on: Try) -> None:
     passes(try_on(source, check))
 
 
+def test_a_stream_is_read_once(try_on: Try) -> None:
+    """A stream gives its items once, and tells how many of them were taken."""
+    source = "def echo(value):\n    return [next(value['items']), *value['items']]"
+
+    def check(candidate: Candidate) -> None:
+        stream = candidate.stream([1, (2,), 3])
+        expect(stream.taken(), 0)
+        expect(candidate.echo({"items": stream}), [1, (2,), 3])
+        expect(stream.taken(), 3)
+        with pytest.raises(RuntimeError):
+            candidate.echo({"items": stream})
+
+    passes(try_on(source.replace("next(value", "take(value") + TAKE, check))
+
+
+TAKE = """
+
+def take(items):
+    for item in items:
+        return item
+    raise RuntimeError("empty")
+"""
+
+
+def test_an_iterator_of_the_answer_is_an_argument(try_on: Try) -> None:
+    """What the answer gave to be iterated can be passed to another call, unread."""
+    source = REFERENCE + "\n\ndef echo(value):\n    return [next(value), next(value)]"
+
+    def check(candidate: Candidate) -> None:
+        counting = candidate.count_from(5)
+        expect(next(counting), 5)
+        expect(candidate.echo(counting), [6, 7])
+
+    passes(try_on(source, check))
+
+
+def test_a_kept_value_shows_what_was_done_to_it(try_on: Try) -> None:
+    """A value that stays with the answer is one object, and can be looked at."""
+    source = "def echo(value):\n    value.setdefault('b', []).append(1)\n    return 0"
+
+    def check(candidate: Candidate) -> None:
+        kept = candidate.keep({"a": [0]}, "graph")
+        expect(kept.value(), {"a": [0]})
+        candidate.echo(kept)
+        candidate.echo(kept)
+        expect(kept.value(), {"a": [0], "b": [1, 1]})
+        require(False, kept.value(), "a look at the story")
+
+    outcome = try_on(source, check)
+    assert outcome.counterexample is not None
+    assert outcome.counterexample.code == (
+        "graph = {'a': [0]}",
+        "graph  # {'a': [0]}",
+        "echo(graph)  # 0",
+        "echo(graph)  # 0",
+        "graph  # {'a': [0], 'b': [1, 1]}",
+        "graph",
+    )
+
+
+def test_only_exceptions_are_made_by_name(try_on: Try) -> None:
+    """An exception that is named like something else does not become that."""
+
+    class eval(Exception):
+        pass
+
+    def check(candidate: Candidate) -> None:
+        candidate.echo(candidate.script(eval("1 + 1")))
+
+    outcome = try_on(ECHO.format("value()"), check)
+    assert outcome.verdict is Verdict.ERROR
+
+
 def test_a_script_returns_and_raises(try_on: Try) -> None:
     """A scripted callable gives its steps in turn, the last one for ever."""
     source = "def echo(value):\n    return value(1, two=2)"

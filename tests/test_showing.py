@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -23,11 +26,15 @@ class Point:
         *(None, True, -1, 1.5, "it's", b"\x00", 1 << 300),
         *([], [1, [2]], (), (1,), (1, 2), {}, {"a": [1]}, {1}, set(), frozenset()),
         *(frozenset({1}), {(1, 2): {3}}, Point(1, "a"), [Point(2, "é")]),
+        *(date(2024, 2, 29), [datetime(2024, 1, 2, 3, tzinfo=UTC)], time(1, 2)),
+        *(timedelta(days=1), timezone(timedelta(hours=-3)), Decimal("0.10")),
+        datetime(2024, 1, 2, tzinfo=ZoneInfo("Asia/Kathmandu")),
     ],
 )
 def test_source_builds_the_value(value: Any) -> None:
     """The source of a value, evaluated, gives an equal value of the same type."""
-    built = eval(source(value), {"Point": Point})
+    names = (date, datetime, time, timedelta, timezone, ZoneInfo, Decimal, Point)
+    built = eval(source(value), {name.__name__: name for name in names})
     assert built == value
     assert type(built) is type(value)
 

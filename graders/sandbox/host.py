@@ -17,11 +17,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import zoneinfo
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import tzdata  # type: ignore[import-untyped]
 
 from graders.results import Verdict
 from graders.sandbox.protocol import HEADER, STEP, Malformed
@@ -255,6 +257,9 @@ class Zygote:
 def environment(hash_seed: int) -> dict[str, str]:
     # one arena for all threads: each reserves 64 MiB of the memory that is allowed
     always = {"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1"}
+    # where the system has no zones, those of the tzdata package
+    zones = [*zoneinfo.TZPATH, str(Path(tzdata.__file__).parent / "zoneinfo")]
+    always["PYTHONTZPATH"] = os.pathsep.join(zones)
     return {"PYTHONHASHSEED": str(hash_seed), **always}
 
 

@@ -89,7 +89,6 @@ _LIBRARY = re.compile(
     r"|ssl|crypto|z|bz2|lzma|zstd|ffi|expat|mpdec|sqlite3|uuid|gdbm|gdbm_compat|db"
     r"|readline|edit|ncursesw?|panelw?|tinfow?|gcc_s|stdc\+\+|b2|atomic)[-.].*\bso\b)"
 )
-_ZONES = "/usr/share/zoneinfo"
 
 
 def readable_paths() -> Paths:
@@ -101,8 +100,9 @@ def readable_paths() -> Paths:
     library = os.path.realpath(os.path.dirname(os.__file__))
     dynamic = [os.path.realpath(p) for p in sys.path if p.endswith("/lib-dynload")]
     content = [*standard_modules(library), *dynamic, *shared_libraries()]
-    content += ["/etc/ld.so.cache", _ZONES, "/dev/null", "/dev/urandom"]
-    return [library, *dynamic, _ZONES], [p for p in content if not holds_project(p)]
+    zones = os.environ.get("PYTHONTZPATH", "/usr/share/zoneinfo").split(os.pathsep)
+    content += ["/etc/ld.so.cache", *zones, "/dev/null", "/dev/urandom"]
+    return [library, *dynamic, *zones], [p for p in content if not holds_project(p)]
 
 
 def holds_project(path: str) -> bool:

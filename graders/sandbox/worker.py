@@ -7,8 +7,8 @@ first that did not succeed. Outcomes are `["ok", value]`, `["raised", ...]` and
 
 from __future__ import annotations
 
+import builtins
 import gc
-import importlib
 import linecache
 import marshal
 import os
@@ -65,6 +65,23 @@ class Script:
         if kind == "raise":
             raise value
         return value
+
+
+class Stream:
+    """An iterator that gives its items once, and counts those that were taken."""
+
+    def __init__(self, items: list[Any]) -> None:
+        self.items = items
+        self.taken = 0
+
+    def __iter__(self) -> Stream:
+        return self
+
+    def __next__(self) -> Any:
+        if self.taken == len(self.items):
+            raise StopIteration
+        self.taken += 1
+        return self.items[self.taken - 1]
 
 
 @dataclass
@@ -155,6 +172,9 @@ class Worker:
             "clock": self.make_clock,
             "set": self.set_clock,
             "script": self.make_script,
+            "stream": self.make_stream,
+            "keep": self.keep_value,
+            "look": self.look,
             "next": self.next,
             "close": self.close,
             "settle": self.settle,
@@ -271,6 +291,16 @@ class Worker:
 
     def make_script(self, number: int, steps: list[list[Any]]) -> None:
         self.objects[number] = Script([(kind, self.decode(v)) for kind, v in steps])
+
+    def make_stream(self, number: int, items: list[Any]) -> None:
+        self.objects[number] = Stream(self.decode(items))
+
+    def keep_value(self, number: int, value: Any) -> None:
+        self.objects[number] = self.decode(value)
+
+    def look(self, number: int, name: str) -> Any:
+        """Return what a kept value is now, or an attribute of an object of ours."""
+        return getattr(self.objects[number], name) if name else self.objects[number]
 
     # Calling the answer: each returns what makes the call
 
@@ -402,9 +432,9 @@ class Worker:
             return self.namespace[name](**self.keywords(fields))
         if tag == "e":
             name, message = body
-            kind = self.namespace.get(name) or getattr(
-                importlib.import_module("builtins"), name
-            )
+            kind = self.namespace.get(name) or vars(builtins)[name]
+            if not issubclass(kind, BaseException):
+                raise ValueError(f"{name} is no exception")
             return kind(message)
         raise ValueError(f"unknown tag {tag}")
 

@@ -76,6 +76,19 @@ def test_exception_is_the_learners_own(broken: Check, tmp_path: Path) -> None:
     assert 'my answer-1.py", line 18, in add' in done.stderr
 
 
+def test_streams_and_dates_are_there(broken: Check, tmp_path: Path) -> None:
+    """What a story may name is defined: streams, dates with zones, fractions."""
+    code = (
+        "stream = Stream([datetime(2024, 1, 1, tzinfo=timezone.utc), Decimal('1')])",
+        "[next(stream), ZoneInfo(key='UTC'), Fraction(1, 2)]",
+        "stream.taken()",
+    )
+    assert broken.counterexample is not None
+    ended = replace(broken.counterexample, code=code)
+    done = run(replace(broken, counterexample=ended), tmp_path)
+    assert "got       1" in done.stdout
+
+
 def test_earlier_refusals_are_passed_over(broken: Check, tmp_path: Path) -> None:
     """A call that raised on the way, as it had to, does not end the file."""
     assert broken.counterexample is not None

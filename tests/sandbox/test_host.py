@@ -304,11 +304,24 @@ def test_only_standard_modules_are_preloaded(small: Zygote) -> None:
     assert small.preload("") == []
 
 
+def test_a_worker_knows_all_time_zones(small: Zygote) -> None:
+    """Zones come from the tzdata package where the system has none."""
+    worker = loaded(
+        small,
+        "import zoneinfo\nzoneinfo.reset_tzpath(zoneinfo.TZPATH[-1:])\n"
+        "return [*zoneinfo.TZPATH, str(zoneinfo.ZoneInfo('Asia/Kathmandu'))]",
+    )
+    ((_, (path, zone)),) = worker.request([CALL], Patience(30))
+    worker.close()
+    assert "tzdata" in path
+    assert zone == "Asia/Kathmandu"
+
+
 def test_a_worker_cannot_see_our_environment(small: Zygote) -> None:
     """The process of an answer has an environment of its own, and no folder of ours."""
     worker = loaded(small, "return [sorted(os.environ), os.getcwd()]")
     ((_, (names, folder)),) = worker.request([CALL], Patience(30))
     worker.close()
-    ours = {"LC_ALL", "MALLOC_ARENA_MAX", "PYTHONHASHSEED"}
+    ours = {"LC_ALL", "MALLOC_ARENA_MAX", "PYTHONHASHSEED", "PYTHONTZPATH"}
     assert set(names) <= ours | {"LC_CTYPE"}
     assert folder == "/"
