@@ -236,11 +236,12 @@ class Audit:
         self, source: bytes, due: list[CheckFacts], briefly: bool
     ) -> Verdicts:
         timed = any(check.category is Category.PERFORMANCE for check in due)
-        if not briefly:
-            checks = list(self.judges.checks) if timed else self.about_results
-            return self.verdicts(source, checks)
-        if not timed:
+        if not timed and briefly:
             return self.verdicts(source, due, until_caught=True)
+        if not timed:
+            # beside these, only what has caught nothing yet
+            more = [c for c in self.about_results if c.name not in self.needed]
+            return self.verdicts(source, due + [c for c in more if c not in due])
         before = [
             check
             for check in self.of(Category.CORRECTNESS)

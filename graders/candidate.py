@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from graders.contract import Contract
@@ -282,11 +283,13 @@ class Candidate:
                 self._note_step(clock, step, None)
             raise
         if outcome[0] != "played":
-            outcome = ["played", None, [], outcome]
-        name, body, failure = outcome[1:]
+            outcome = ["played", [], outcome]
+        body, failure = outcome[1:]
         if failure is not None and not _are_outcomes([failure], 1):
             raise self._broken()
-        results = self._results(name, body)
+        results = self._decode(body)
+        if type(results) is not list:
+            raise self._broken()
         for step, result in zip(steps, results, strict=False):
             self._note_step(clock, step, result)
             self._check_type(step.method, result)
@@ -303,7 +306,7 @@ class Candidate:
         places = {method: place for place, method in enumerate(methods)}
         which = [places[step.method.owner.number, step.method.name] for step in steps]
         times = self._encode([step.at for step in steps])
-        calls = [self._encode(list(step.args)) for step in steps]
+        calls = self._encode([list(step.args) for step in steps])
         return ["play", clock.number, methods, times, which, calls]
 
     def __getattr__(self, name: str) -> Any:
@@ -378,6 +381,8 @@ class Candidate:
     def _special(self, value: Any, depth: int) -> dict[str, Any] | None:
         if isinstance(value, RemoteObject | RemoteIterator):
             return {"h": value.number}
+        if type(value) is list:
+            return self._columns(value)
         name = type(value).__name__
         if type(value) is self._contract.records.get(name):
             fields = self._contract.record_fields[name]
@@ -385,6 +390,14 @@ class Candidate:
         if isinstance(value, Exception):
             return {"e": [name, str(value)]}
         raise TypeError(f"{show(value)} cannot be sent to an answer")
+
+    def _columns(self, values: list[Any]) -> dict[str, Any] | None:
+        name = type(values[0]).__name__
+        if type(values[0]) is not self._contract.records.get(name):
+            return None
+        fields = self._contract.record_fields[name]
+        columns = [self._encode(list(map(attrgetter(f), values))) for f in fields]
+        return {"rs": [name, columns]} if columns else None
 
     def read(self, value: Any) -> Any:
         """Return the value of a wire form; Malformed if it is none."""
@@ -400,6 +413,10 @@ class Candidate:
         if tag == "r":
             name, fields = body
             return self._contract.records[name](*decode(fields, self._read_special))
+        if tag == "rs":
+            name, columns = body
+            columns = [decode(column, self._read_special) for column in columns]
+            return list(map(self._contract.records[name], *columns))
         if tag == "x":
             text = without_addresses(clean(str(body[1]), 200))
             return Foreign(clean(str(body[0]), 120), text)
@@ -408,16 +425,6 @@ class Candidate:
         if tag == "h":
             return RemoteObject(self, int(body), f"object {int(body)}", "")
         raise Malformed(f"unknown tag {tag!r:.20}")
-
-    def _results(self, name: Any, body: Any) -> list[Any]:
-        """Return the results of `play`, which come by columns if all are one record."""
-        try:
-            if name is None:
-                return [self._decode(item) for item in body]
-            columns = [self._decode(column) for column in body]
-            return list(map(self._contract.records[name], *columns))
-        except (LookupError, TypeError):
-            raise self._broken() from None
 
     def _broken(self) -> AnswerStopped:
         assert self._worker is not None
@@ -498,7 +505,7 @@ class Candidate:
         self.events.append(Event(text, result))
 
 
-_SIZES: dict[Any, int] = {"ok": 2, "raised": 6, "played": 4, "missing": 2}
+_SIZES: dict[Any, int] = {"ok": 2, "raised": 6, "played": 3, "missing": 2}
 
 
 def _are_outcomes(outcomes: Any, asked: int) -> bool:

@@ -33,6 +33,8 @@ _TICK_MS = 50
 _CHUNK = 1 << 13
 _LARGE_CHUNK = 1 << 18
 _SHORT_S = 0.005
+_READ_S = 2e-7
+"""What an answer is given for each byte that it is sent: reading it takes time."""
 _MAX_NAMES = 4000
 BROKEN_CHANNEL = 120
 """The exit status of a worker that can no longer talk to us."""
@@ -53,7 +55,7 @@ class Limits:
     memory_mib: int = 512
     output_mib: int = 8
     file_mib: int = 1
-    reply_mib: int = 64
+    reply_mib: int = 16
     open_files: int = 64
 
     def for_worker(self) -> dict[str, int]:
@@ -306,7 +308,7 @@ class Worker:
         if self.stopped:
             raise self.stopped
         ticket = os.urandom(8)
-        clock = OwnTime(self, patience)
+        clock = OwnTime(self, patience, len(payload) * _READ_S)
         self._send(HEADER.pack(len(payload), ticket) + payload, clock)
         reply = self._receive(b"", HEADER.size, clock)
         length, echoed = HEADER.unpack_from(reply)
@@ -418,7 +420,8 @@ class OwnTime:
     Waiting for a processor is not the answer's doing, and is not counted.
     """
 
-    def __init__(self, worker: Worker, patience: Patience) -> None:
+    def __init__(self, worker: Worker, patience: Patience, grace_s: float) -> None:
+        self.grace_s = grace_s
         self.worker = worker
         self.patience = patience
         self.begun_s = time.monotonic()
@@ -426,7 +429,7 @@ class OwnTime:
 
     def overrun(self) -> str:
         """Return why the answer must stop now, or ""."""
-        if self.used_s() > self.patience.left_s:
+        if self.used_s() > self.patience.left_s + self.grace_s:
             return (
                 f"No answer within {self.patience.allowed_s:g} s: an endless loop, "
                 "a wait that nothing ends, or far too slow for this input."

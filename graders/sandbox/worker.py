@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import builtins
 import gc
+import inspect
 import linecache
 import marshal
 import os
 import random
 import sys
 import types
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from mmap import mmap
@@ -361,24 +362,11 @@ class Worker:
 
     def played(self, played: Played) -> list[Any]:
         failure = self.raised(played.error) if played.error else None
-        return ["played", *self.columns(played.results), failure]
-
-    def columns(self, results: list[Any]) -> list[Any]:
-        """Return [record name, columns] if all are one record, else [None, list]."""
-        kinds = set(map(type, results))
-        if len(kinds) == 1:
-            name = self.record_name(kinds.pop())
-            with suppress(Unsendable):
-                if name is not None:
-                    fields = self.record_fields[name]
-                    return [name, [self.column(field, results) for field in fields]]
-        return [None, [self.encode_or_foreign(result) for result in results]]
-
-    def column(self, field: str, results: list[Any]) -> list[Any]:
-        values = [fields_of(result, [field])[0] for result in results]
-        if is_plain(values):
-            return values
-        return [self.encode_or_foreign(value) for value in values]
+        try:
+            results = self.encode(played.results)
+        except Unsendable:
+            results = [self.encode_or_foreign(result) for result in played.results]
+        return ["played", results, failure]
 
     def next(self, number: int, count: int) -> list[Any]:
         """Return up to `count` items of an iterator and whether it is exhausted."""
@@ -430,6 +418,9 @@ class Worker:
         if tag == "r":
             name, fields = body
             return self.namespace[name](**self.keywords(fields))
+        if tag == "rs":
+            name, columns = body
+            return self.records(name, [self.decode(column) for column in columns])
         if tag == "e":
             name, message = body
             kind = self.namespace.get(name) or vars(builtins)[name]
@@ -437,6 +428,14 @@ class Worker:
                 raise ValueError(f"{name} is no exception")
             return kind(message)
         raise ValueError(f"unknown tag {tag}")
+
+    def records(self, name: str, columns: list[list[Any]]) -> list[Any]:
+        make, fields = self.namespace[name], self.record_fields[name]
+        if takes_in_order(make, fields):
+            with resting_collector():
+                return list(map(make, *columns))
+        rows = zip(*columns, strict=True)
+        return [make(**dict(zip(fields, row, strict=True))) for row in rows]
 
     def encode(self, value: Any) -> Any:
         return encode(value, self.special)
@@ -449,6 +448,8 @@ class Worker:
 
     def special(self, value: Any, depth: int) -> dict[str, Any] | None:
         kind = type(value)
+        if kind is list:
+            return self.columns(value)
         name = self.record_name(kind)
         if name is not None:
             return {"r": [name, self.fields(value, name, depth)]}
@@ -460,6 +461,15 @@ class Worker:
         if hasattr(kind, "__next__"):
             return {"it": [self.keep(value), kind.__name__[:80]]}
         return {"x": [kind.__name__[:80], text_of(value, repr)[:200]]}
+
+    def columns(self, values: list[Any]) -> dict[str, Any] | None:
+        name = self.record_name(type(values[0]))
+        if name is None:
+            return None
+        fields = self.record_fields[name]
+        rows = [fields_of(value, fields) for value in values]
+        columns = [self.encode(list(column)) for column in zip(*rows, strict=True)]
+        return {"rs": [name, columns]} if columns else None
 
     def fields(self, value: Any, name: str, depth: int) -> list[Any]:
         values = fields_of(value, self.record_fields[name])
@@ -519,6 +529,25 @@ class Worker:
         """Return what the exception carries beside its message."""
         found = list(vars(error).items())[:8] if hasattr(error, "__dict__") else []
         return {str(k)[:80]: self.encode_or_foreign(v) for k, v in found}
+
+
+@contextmanager
+def resting_collector() -> Iterator[None]:
+    """Do not look for garbage while much is made: there is none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def takes_in_order(make: Callable[..., Any], fields: list[str]) -> bool:
+    """Tell whether these are the first parameters, by place: twice as fast."""
+    parameters = list(inspect.signature(make).parameters.values())[: len(fields)]
+    by_place = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return by_place == fields
 
 
 def fields_of(record: Any, names: list[str]) -> list[Any]:

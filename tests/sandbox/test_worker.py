@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from graders.sandbox.host import Patience, Worker, Zygote
+from graders.sandbox.protocol import MANY
 
 FIELDS = {"Reading": ["count", "full"]}
 SOURCE = """
@@ -111,18 +112,35 @@ def test_a_record_can_be_an_argument(ask: Ask) -> None:
     assert outcomes == [["ok", {"r": ["Reading", [1, True]]}]]
 
 
-def test_playing_sends_columns(ask: Ask) -> None:
-    """The records of many calls come by columns, each call at its own time."""
+def test_playing_sets_the_clock(ask: Ask) -> None:
+    """The results of many calls come in one message, each call at its own time."""
     play = ["play", 1, [[2, "add"]], [4, 9], [0, 0], [[1], [2]]]
     outcomes = ask(*NEW, play)
-    assert outcomes[-1] == ["played", "Reading", [[1, 2], [False, True]], None]
+    results = [{"r": ["Reading", [1, False]]}, {"r": ["Reading", [2, True]]}]
+    assert outcomes[-1] == ["played", results, None]
+
+
+def test_many_results_come_by_columns(ask: Ask) -> None:
+    """Many records of one kind are sent field by field."""
+    play = ["play", 1, [[2, "add"]], [0] * MANY, [0] * MANY, [[1]] * MANY]
+    _, results, _ = ask(*NEW, play)[-1]
+    columns = [[1] * MANY, [False] * MANY]
+    assert results == {"rs": ["Reading", columns]}
+
+
+def test_many_records_can_be_an_argument(ask: Ask) -> None:
+    """Records that are sent by columns are made with the answer's own class."""
+    sent = {"rs": ["Reading", [[1, 2], [True, False]]]}
+    outcomes = ask(["call", "echo", [sent], {}])
+    made = [{"r": ["Reading", [1, True]]}, {"r": ["Reading", [2, False]]}]
+    assert outcomes == [["ok", made]]
 
 
 def test_playing_stops_at_an_exception(ask: Ask) -> None:
     """What was played before an exception comes with it."""
     play = ["play", 1, [[2, "add"]], [0, 0, 0], [0, 0, 0], [[1], [-1], [2]]]
-    kind, _, columns, failure = ask(*NEW, play)[-1]
-    assert (kind, columns) == ("played", [[1], [False]])
+    kind, results, failure = ask(*NEW, play)[-1]
+    assert (kind, results) == ("played", [{"r": ["Reading", [1, False]]}])
     assert failure[:2] == ["raised", "ValueError"]
 
 
