@@ -47,7 +47,7 @@ check: ready ## grade your answer: make check KATA=rate_limiter
 	$(if $(JSON),--json '$(JSON)') $(if $(DEEP),--deep)
 
 .PHONY: list
-list: ready ## show all katas
+list: ready ## show all katas, with your best scores
 	@.venv/bin/kata list
 
 .PHONY: reset

@@ -28,7 +28,32 @@ def save(report: Report, kata: Kata) -> Report:
         old.unlink()
     saved = replace(report, checks=_numbered(report, folder))
     write(folder / "report.json", saved.to_json())
+    if is_own(saved, kata) and saved.scores.total > (best_score(kata) or 0):
+        write(folder / "best.json", saved.to_json())
     return saved
+
+
+def is_own(report: Report, kata: Kata) -> bool:
+    """Tell whether a score is the learner's own, and one of the whole kata."""
+    whole = [level.level for level in report.levels] == list(kata.levels)
+    return whole and not Path(report.answer).resolve().is_relative_to(kata.solutions)
+
+
+def best_score(kata: Kata) -> int | None:
+    """Return the learner's best score of the whole kata; None if there is none yet."""
+    try:
+        best = Report.from_json((folder_of(kata) / "best.json").read_bytes())
+    except (OSError, ValueError):  # not there, or of another version
+        return None
+    return best.scores.total
+
+
+def is_begun(kata: Kata) -> bool:
+    """Tell whether anything is filled in."""
+    try:
+        return kata.stub.read_bytes() != kata.starting_point.encode()
+    except OSError:
+        return False
 
 
 def _numbered(report: Report, folder: Path) -> tuple[Check, ...]:

@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from dojo import attempts
 from graders.kata import ROOT, Kata, KataError, kata_names, read_kata
 
+EVERY = "all"
 PASSED, NOT_PASSED, WRONG_CALL, FAULT = 0, 1, 2, 3
 INTERRUPTED, TERMINATED = 130, 143
 
@@ -58,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     check = commands.add_parser("check", help="grade an answer and print the report")
     check.set_defaults(command=check_command)
-    check.add_argument("kata")
+    check.add_argument("kata", help="its name; `all` for every one that is begun")
     check.add_argument("--answer", type=Path, help="a file other than the stub")
     check.add_argument("--level", type=int, help="only the laws of levels 1 to LEVEL")
     check.add_argument("--json", type=Path, help="also write the report to this file")
@@ -80,6 +82,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def check_command(arguments: argparse.Namespace) -> int:
+    if arguments.kata == EVERY:
+        return check_all(arguments)
     kata = read_kata(arguments.kata)
     answer = answer_of(arguments.answer, kata)
     level_of(arguments.level, kata)
@@ -110,6 +114,28 @@ def check_command(arguments: argparse.Namespace) -> int:
 
         write_benchmark_json(report, arguments.benchmark_json)
     return PASSED if report.passed else NOT_PASSED
+
+
+def check_all(arguments: argparse.Namespace) -> int:
+    """Grade every stub that is begun; the worst status is that of the whole."""
+    for name in ("answer", "level", "json", "benchmark_json"):
+        if getattr(arguments, name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise KataError(f"{option} is for one kata; name it in place of {EVERY!r}")
+    katas = [read_kata(name) for name in kata_names()]
+    begun = [kata.name for kata in katas if attempts.is_begun(kata)]
+    if not begun:
+        words = f"nothing is filled in yet; begin with katas/{katas[0].name}/README.md"
+        return complain(words, NOT_PASSED)
+    statuses = []
+    for name in begun:
+        statuses.append(
+            check_command(argparse.Namespace(**{**vars(arguments), "kata": name}))
+        )
+        print()
+    for kata in katas:
+        print(list_line(kata))
+    return max(statuses)
 
 
 def again(arguments: argparse.Namespace) -> str:
@@ -160,10 +186,21 @@ def in_colour() -> bool:
 
 def list_command(_: argparse.Namespace) -> int:
     for name in kata_names():
-        settings = read_kata(name).settings
-        print(f"{name:<24}{len(settings.levels)} levels, {settings.minutes} minutes")
-        print(f"    {settings.title}: {', '.join(settings.topics)}")
+        kata = read_kata(name)
+        print(list_line(kata))
+        topics = f"{kata.settings.title}: {', '.join(kata.settings.topics)}"
+        print(textwrap.indent(textwrap.fill(topics, 76), "    "))
     return PASSED
+
+
+def list_line(kata: Kata) -> str:
+    """Return a kata's name, size, and how far its learner has come."""
+    size = f"{len(kata.levels)} levels, {kata.settings.minutes} minutes"
+    best = attempts.best_score(kata)
+    if best is not None:
+        return f"{kata.name:<24}{size}, best score {best}"
+    state = "begun, not graded yet" if attempts.is_begun(kata) else "not begun"
+    return f"{kata.name:<24}{size}, {state}"
 
 
 def reset_command(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ import pytest
 from conftest import MakeKata
 
 from dojo import attempts
-from graders.results import Report
+from graders.results import Level, Report
 
 
 def test_reset_keeps_the_attempt(make_kata: MakeKata) -> None:
@@ -43,6 +43,45 @@ def test_no_archive_replaces_another(make_kata: MakeKata) -> None:
     kata = make_kata()
     kept = {attempts.archive(kata, text) for text in (b"one", b"two", b"three")}
     assert {file.read_bytes() for file in kept} == {b"one", b"two", b"three"}
+
+
+def test_best_score_is_kept(make_kata: MakeKata, report: Report) -> None:
+    """The best whole report of the learner's own is kept, whatever comes after it."""
+    kata = make_kata()
+    levels = tuple(Level(n, title, 0, 1) for n, title in kata.levels.items())
+    assert attempts.best_score(kata) is None
+    for total in (30, 70, 50):
+        scores = replace(report.scores, total=total)
+        attempts.save(replace(report, levels=levels, scores=scores), kata)
+    assert attempts.best_score(kata) == 70
+
+
+def test_only_own_and_whole_scores_count(make_kata: MakeKata, report: Report) -> None:
+    """Neither a reference's score nor that of some levels is the learner's best."""
+    kata = make_kata()
+    levels = tuple(Level(n, title, 0, 1) for n, title in kata.levels.items())
+    reference = replace(report, levels=levels, answer=str(kata.reference))
+    attempts.save(reference, kata)
+    attempts.save(replace(report, levels=()), kata)
+    assert attempts.best_score(kata) is None
+
+
+def test_unreadable_best_is_none(make_kata: MakeKata) -> None:
+    """A report that is cut off, or of another version, is no best score."""
+    kata = make_kata()
+    attempts.write(attempts.folder_of(kata) / "best.json", b'{"version": 0}')
+    assert attempts.best_score(kata) is None
+
+
+def test_a_begun_stub_is_told(make_kata: MakeKata) -> None:
+    """A kata is begun when its stub is not as it was handed out."""
+    kata = make_kata()
+    attempts.reset(kata)
+    assert not attempts.is_begun(kata)
+    kata.stub.write_text("x = 1\n", "utf-8")
+    assert attempts.is_begun(kata)
+    kata.stub.unlink()
+    assert not attempts.is_begun(kata)
 
 
 def test_failed_write_leaves_the_old_file(

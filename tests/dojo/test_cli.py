@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import REFERENCE, MakeKata
 
-from graders.kata import ROOT, read_kata
+from dojo import attempts, cli
+from graders.kata import ROOT, Kata, read_kata
 from graders.results import Report
 
 PRISTINE = read_kata("rate_limiter").starting_point
@@ -73,6 +75,46 @@ def test_wrong_call_is_status_2(arguments: list[str], words: str) -> None:
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def only_tiny(make_kata: MakeKata, monkeypatch: pytest.MonkeyPatch) -> Kata:
+    """A project with one kata, not begun."""
+    tiny = make_kata()
+    attempts.reset(tiny)
+    monkeypatch.setattr(cli, "kata_names", lambda: ["tiny"])
+    monkeypatch.setattr(cli, "read_kata", lambda name: tiny)
+    return tiny
+
+
+def test_all_is_every_kata_that_is_begun(
+    only_tiny: Kata, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`all` grades what is filled in, and ends with how far each kata is."""
+    assert cli.main(["check", "all"]) == 1
+    assert "begin with katas/tiny/README.md" in capsys.readouterr().err
+    only_tiny.stub.write_text(REFERENCE, "utf-8")
+    assert cli.main(["check", "all"]) == 0
+    shown = capsys.readouterr().out
+    assert "Score 100" in shown
+    assert "best score 100" in shown.splitlines()[-1]
+
+
+def test_all_takes_no_options_of_one(only_tiny: Kata) -> None:
+    """A file, a level or where a report goes is for one kata."""
+    assert cli.main(["check", "all", "--answer", "stub.py"]) == 2
+    assert cli.main(["check", "all", "--level", "1"]) == 2
+
+
+def test_list_shows_how_far_one_is(
+    only_tiny: Kata, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The list has size, topics, and the best score."""
+    cli.main(["list"])
+    assert "not begun" in capsys.readouterr().out
+    only_tiny.stub.write_text(REFERENCE, "utf-8")
+    cli.main(["list"])
+    assert "begun, not graded yet" in capsys.readouterr().out
 
 
 FAULTY = """
