@@ -32,13 +32,15 @@ from graders.results import Verdict
 from graders.sandbox.host import AnswerStopped
 from graders.scenario import ARGUMENT as ARGUMENT
 from graders.scenario import END as END
+from graders.scenario import AwaitingScenario as AwaitingScenario
 from graders.scenario import Call as Call
 from graders.scenario import Gate as Gate
 from graders.scenario import Scenario as Scenario
+from graders.scenario import cancel as cancel
 from graders.scenario import does as does
 from graders.scenario import pause as pause
 from graders.scenario import within as within
-from graders.showing import clean
+from graders.showing import clean, without_addresses
 
 SCHEDULES = 150
 """How many schedules a scenario is played under."""
@@ -91,6 +93,10 @@ class Done:
         return self.value
 
     @property
+    def cancelled(self) -> bool:
+        return self.error is not None and "CancelledError" in self.error.bases
+
+    @property
     def returned(self) -> bool:
         return self.ended < NOT_ENDED
 
@@ -109,7 +115,7 @@ class Waiting(msgspec.Struct, frozen=True):
     thread: str
     line: int
     what: str = msgspec.field(name="for")
-    """What it waits for: "lock", "gate", "task" or "nothing"."""
+    """What it waits for: "lock", "gate", "task", "future" or "nothing"."""
     lock: str
     """What the line's function calls the lock; "" for one that it has no name for."""
     holder: str
@@ -160,6 +166,8 @@ class Wire(msgspec.Struct, array_like=True, frozen=True):
     crashed: list[list[Any]]
     inner: list[Noted]
     uses: list[Use]
+    fates: list[tuple[int, str]]
+    said: list[str]
     stuck: list[Waiting]
     choices: Choices
     trace: list[tuple[int, int, bool]]
@@ -179,6 +187,9 @@ class History:
     """Who waits for ever: of a history that is "done", threads of the answer's own."""
     scripted: tuple[Done, ...] = ()
     uses: dict[int, Use] = field(default_factory=dict)
+    fates: dict[int, str] = field(default_factory=dict)
+    complaints: tuple[str, ...] = ()
+    """For coroutines: what asyncio or Python said, e.g. that one was never awaited."""
 
     def of(self, *names: str) -> list[Done]:
         """Return the calls of these methods that have ended."""
@@ -222,6 +233,14 @@ class History:
     def use(self, scripted: RemoteObject) -> Use:
         """Return how often something scripted was used."""
         return self.uses.get(scripted.number, Use(scripted.number))
+
+    def fate(self, coroutine: RemoteObject) -> str:
+        """Return what became of a scripted coroutine.
+
+        "returned", "raised", "cancelled", "closed" (from outside, begun or not),
+        "never awaited", or "not ended".
+        """
+        return self.fates.get(coroutine.number, "never awaited")
 
     @property
     def left(self) -> tuple[Waiting, ...]:
@@ -353,6 +372,8 @@ class Exploration:
             tuple(wire.stuck),
             tuple(scripted),
             {use.number: use for use in wire.uses},
+            {number: clean(fate, 20) for number, fate in wire.fates},
+            tuple(without_addresses(clean(words, 200)) for words in wire.said),
         )
 
     def _is_whole(self, done: list[Done]) -> bool:
@@ -404,6 +425,8 @@ class Exploration:
         candidate = self.scene.candidate
         if outcome[0] == "raised" and (raised_by is not None or call.operation == [""]):
             return candidate._exception(outcome)
+        if outcome[0] == "raised" and "CancelledError" in outcome[2]:
+            return candidate._exception(outcome)
         error = candidate._unanswered(outcome, call.method)
         if not isinstance(error, AnswerRaised):
             raise error
@@ -413,6 +436,8 @@ class Exploration:
         for crash in wire.crashed:
             raise self.scene.candidate._unanswered(crash, None)
         for done in (*history.done, *history.finals):
+            if done.cancelled and self.scene.is_cancelled(done.thread):
+                continue
             if done.error is not None and not isinstance(done.error, self.expects):
                 raise done.error
 
@@ -527,6 +552,8 @@ def reason(waiting: Waiting) -> str:
     place = f"{clean(waiting.thread, 40)} waits in line {waiting.line}"
     if waiting.what == "gate":
         return f"{place} for {clean(waiting.lock, 60)}, which nobody opens any more"
+    if waiting.what == "future":
+        return f"{place} for what never comes"
     if waiting.what == "task":
         return f"{place} for another thread to end"
     if waiting.what == "lock" and waiting.holder == waiting.thread and not waiting.lock:

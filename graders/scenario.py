@@ -55,6 +55,11 @@ def pause(microseconds: int) -> Call:
     return Call("pause", said, ["pause", microseconds], is_scenery=True)
 
 
+def cancel(thread: int) -> Call:
+    """Cancel a task, as from outside, by its number; 1 is the first."""
+    return Call("cancel", f"cancel(T{thread})", ["cancel", thread], is_scenery=True)
+
+
 def within(call: Call, *calls: Calls) -> list[Call]:
     """Make calls within a `with` of what the first one returns.
 
@@ -178,6 +183,8 @@ class Parts:
 
 class Scenario:
     """Objects to make, calls for each thread, and calls for when all have ended."""
+
+    awaits = False
 
     def __init__(self, candidate: Candidate, *, hasty: bool = True) -> None:
         self.candidate = candidate
@@ -316,6 +323,7 @@ class Scenario:
             "threads": [[call.operation for call in calls] for calls in parts.threads],
             "finals": [call.operation for call in parts.finals],
             "hasty": self.hasty,
+            "awaits": self.awaits,
         }
 
     def story(self) -> tuple[str, ...]:
@@ -334,5 +342,37 @@ class Scenario:
             raise LookupError("no such call")
         return (parts.threads[thread - 1] if thread else parts.finals)[place]
 
+    def is_cancelled(self, number: int) -> bool:
+        """Tell whether a call is cancelled from outside, in some schedules at least."""
+        calls = [*self.parts.finals, *(c for part in self.parts.threads for c in part)]
+        return cancel(number) in calls
+
     def _encode(self, value: Any) -> Any:
         return self.candidate._encode(value)
+
+
+class AwaitingScenario(Scenario):
+    """The same with tasks of one event loop in the place of threads.
+
+    What a call returns is awaited, if it can be. Gates, pauses and steps are awaited.
+    """
+
+    awaits = True
+
+    def coroutine(
+        self, *actions: Calls, gives: Any = None, when_cancelled: Sequence[Call] = ()
+    ) -> Scripted:
+        """Make a coroutine that makes calls, and then gives a value or raises.
+
+        When it is cancelled, it first makes those for `when_cancelled`.
+        """
+        step, cleaning = Step(flat(actions), gives), flat(when_cancelled)
+        said = repr(step).removeprefix("does(").removesuffix(")")
+        if cleaning:
+            said += f", when_cancelled=[{', '.join(map(Call.text, cleaning))}]"
+        wire = [self._step(step), [call.operation for call in cleaning]]
+        return self._scripted("coroutine", wire, f"Coroutine({said})")
+
+    def task(self, *calls: Calls) -> None:
+        """Add a task, and what it calls in turn."""
+        self.thread(*calls)

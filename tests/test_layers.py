@@ -21,7 +21,16 @@ LAYERS = (
     {"audit"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-BARE = {"worker", "protocol", "limits", "zygote", "schedules", "stage", "props"}
+BARE = {
+    "worker",
+    "protocol",
+    "limits",
+    "zygote",
+    "schedules",
+    "stage",
+    "props",
+    "loops",
+}
 MODULES = sorted([*ROOT.glob("graders/**/*.py"), *ROOT.glob("dojo/**/*.py")])
 GRADERS = [path for path in MODULES if path.is_relative_to(ROOT / "graders")]
 

@@ -7,8 +7,8 @@ library and `schedules`.
 from __future__ import annotations
 
 import _thread
+import inspect
 import itertools
-import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -40,8 +40,10 @@ class Notes:
         self.uses: dict[int, Use] = {}
         self.raised: dict[int, tuple[BaseException, int]] = {}
         """By id: exceptions of scripts, and whose they are."""
-        self.threads: dict[int, int] = {}
-        """By ident: the scenario's threads."""
+        self.threads: dict[Any, int] = {}
+        """By ident: the scenario's threads; or its tasks."""
+        self.fates: dict[int, str] = {}
+        """What became of each scripted coroutine."""
         self._order = itertools.count()
 
     def call(self, thread: int, place: int) -> Note:
@@ -55,8 +57,9 @@ class Notes:
         note.result = [result]
 
     def own_threads(self) -> int:
-        """Return how many threads of the answer's own are alive."""
-        return len(schedules.living().difference(self.threads))
+        """Return how many threads, or tasks, of the answer's own are alive."""
+        living = schedules.running.living() if schedules.running else ()
+        return len([each for each in living if each not in self.threads])
 
     def use(self, number: int) -> Use:
         return self.uses.setdefault(number, Use(number, self))
@@ -87,7 +90,7 @@ class Use:
             self.begun += 1
             self.running += 1
             self.at_once = max(self.at_once, self.running)
-            thread = notes.threads.get(threading.get_ident(), OWN_THREAD)
+            thread = notes.threads.get(schedules.who(), OWN_THREAD)
             note = Note(thread, self.number, next(notes._order), now(), args)
             if len(notes.inner) < MAX_INNER:
                 notes.inner.append(note)
@@ -168,6 +171,26 @@ class Gate:
             schedules.running.wait(self)
 
 
+class AwaitedGate:
+    """The same, for coroutines."""
+
+    def __init__(self, name: str) -> None:
+        self._waiting: list[Any] = []
+        self.is_open = False
+
+    def open(self) -> None:
+        self.is_open = True
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def wait(self) -> None:
+        if not self.is_open:
+            future = schedules.running.create_future()
+            self._waiting.append(future)
+            await future
+
+
 class Step:
     """What a scripted callable does: makes calls, then gives or raises a value."""
 
@@ -179,6 +202,10 @@ class Step:
     def take(self, args: tuple[Any, ...]) -> Any:
         for act in self.actions:
             act()
+        return self.take_last(args)
+
+    def take_last(self, args: tuple[Any, ...]) -> Any:
+        """Give or raise what there is in the end."""
         if self.kind == "raise":
             raise self.value
         return args[0] if self.kind == "argument" else self.value
@@ -293,3 +320,62 @@ class Number(int):
 
     def _slowly(self) -> int:
         return int(self.step.take(()))
+
+
+class Awaited:
+    """A coroutine that does what its step says; it is in `made`."""
+
+    def __init__(self, use: Use, raised: Any, step: Step, cleaning: list[Any]) -> None:
+        self._use = use
+        self._raised = raised
+        self._step = step
+        self._cleaning = cleaning
+        """What it does when it is cancelled, before it ends."""
+        self.made = self._run()
+
+    async def _run(self) -> Any:
+        use, fates = self._use, self._use.notes.fates
+        note = use.begin([])
+        try:
+            result = await self._take()
+        except schedules.Abort:
+            raise
+        except BaseException as error:
+            fates[use.number] = FATES.get(type(error).__name__, "raised")
+            use.notes.raised.setdefault(id(error), (error, use.number))
+            use.end(note, self._raised(error), given=False)
+            raise
+        fates[use.number] = "returned"
+        use.end(note, result, given=True)
+        return result
+
+    async def _take(self) -> Any:
+        import asyncio
+
+        loop = schedules.running
+        await loop.hop(self._use.number)
+        try:
+            await do(self._step.actions)
+            await loop.hop(self._use.number)
+        except asyncio.CancelledError:
+            await do(self._cleaning)
+            raise
+        return self._step.take_last(())
+
+    def fate(self) -> str:
+        """Return what became of it, in a word or two."""
+        state = inspect.getcoroutinestate(self.made)
+        words = {inspect.CORO_CREATED: "never awaited", inspect.CORO_CLOSED: "closed"}
+        found: dict[int, str] = self._use.notes.fates
+        return found.get(self._use.number, words.get(state, "not ended"))
+
+
+FATES = {"CancelledError": "cancelled", "GeneratorExit": "closed"}
+
+
+async def do(actions: list[Callable[[], Any]]) -> None:
+    """Make calls in turn, and await what they return if that can be awaited."""
+    for act in actions:
+        result = act()
+        if inspect.isawaitable(result):
+            await result

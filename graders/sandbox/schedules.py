@@ -61,8 +61,8 @@ _ORIGINALS = {
 }
 _cpu_s = time.process_time
 _POOLS = logging.getLogger("concurrent.futures")
-running: Schedule | None = None
-"""The schedule that is being run, if any: one at a time."""
+running: Any = None
+"""The schedule that is being run, if any: one at a time. Or an event loop's."""
 
 
 def let_others_run() -> None:
@@ -71,10 +71,9 @@ def let_others_run() -> None:
         running.visit()
 
 
-def living() -> set[int]:
-    """Return the idents of all threads that are alive, but for the first one."""
-    tasks = running.tasks[1:] if running else []
-    return {_FIRST_IDENT + task.number for task in tasks if not task.done}
+def who() -> Any:
+    """Return what tells the running thread, or task, from others."""
+    return running.who() if running is not None else _real_ident()
 
 
 class Abort(BaseException):
@@ -278,6 +277,8 @@ class Schedule:
         self.ending = ""
         """How it ended: "done", "stuck" or "busy"; "" while it runs."""
         self.stuck: list[dict[str, Any]] = []
+        self.said: list[str] = []
+        """For coroutines: what was complained of."""
         self._left = [0]
         """Opcodes of interest until the running thread is interrupted, 0 for never."""
         self._opened = 0
@@ -309,6 +310,13 @@ class Schedule:
         self._end("busy")
         ident = ctypes.c_ulong(self.current.real_ident)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(Abort))
+
+    def who(self) -> int:
+        return _FIRST_IDENT + self.current.number
+
+    def living(self) -> list[int]:
+        """Return the idents of all threads that are alive, but for the first one."""
+        return [_FIRST_IDENT + task.number for task in self.tasks[1:] if not task.done]
 
     # The life of a thread
 
@@ -752,7 +760,7 @@ def _start_new_thread(
 ) -> int:
     if running is None:
         raise Abort
-    task = running.spawn(partial(function, *args, **kwargs or {}), "thread")
+    task: Task = running.spawn(partial(function, *args, **kwargs or {}), "thread")
     running.visit()
     return _FIRST_IDENT + task.number
 
@@ -774,7 +782,7 @@ def _seconds(name: str, base_s: int) -> Callable[[], float]:
         if running is None:
             real: float = _ORIGINALS[name]()
             return real
-        return base_s + running.now_ns / _SECOND_NS
+        return float(base_s + running.now_ns / _SECOND_NS)
 
     return now
 
@@ -784,14 +792,14 @@ def _nanoseconds(name: str, base_s: int) -> Callable[[], int]:
         if running is None:
             real: int = _ORIGINALS[name]()
             return real
-        return base_s * _SECOND_NS + running.now_ns
+        return int(base_s * _SECOND_NS + running.now_ns)
 
     return now
 
 
 def _tell_unless_over(unraisable: Any) -> None:
     """Say nothing of what is cut off while it is cleaned up."""
-    if unraisable.exc_type is not Abort:
+    if running is not None and unraisable.exc_type is not Abort:
         sys.__unraisablehook__(unraisable)
 
 

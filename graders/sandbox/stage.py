@@ -7,18 +7,21 @@ operations for afterwards. A history is what came of it under one schedule.
 from __future__ import annotations
 
 import gc
+import inspect
 import marshal
 import operator
 import sys
 import threading
 import types
+import warnings
 from collections import namedtuple
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from itertools import count
 from typing import Any, ClassVar
 
+import loops  # type: ignore[import-not-found]
 import props  # type: ignore[import-not-found]
 import schedules  # type: ignore[import-not-found]
 
@@ -72,15 +75,18 @@ class Stage:
     def replay(self, choices: list[Any]) -> list[Any]:
         """Play once more under known choices, with a trace of the lines."""
         with self._in_place():
-            plan = schedules.Replay(choices)
+            plan = self._replay(choices)
             return [0, *self._play(plan, tracing=True)]
 
     def _plan(self, place: int, seed: int) -> Any:
         hasty = self.scenario["hasty"]
         return schedules.plan_for(place, seed, self.gaps, hasty)
 
+    def _replay(self, choices: list[Any]) -> Any:
+        return schedules.Replay(choices)
+
     def _is_new(self, history: list[Any]) -> bool:
-        key = marshal.dumps(history[:6])
+        key = marshal.dumps(history[:7])
         is_new = key not in self.seen
         self.seen.add(key)
         return is_new
@@ -116,22 +122,30 @@ class Stage:
         self.worker.objects = {}
 
     def _history(self, schedule: Any) -> list[Any]:
-        formed, notes = self.worker.formed, self.notes
         main, *others = schedule.tasks
-        crashed = [formed(self.raised(t.error)) for t in others if t.error]
-        unprepared = formed(self.raised(main.error)) if main.error else None
+        crashed = [self._error(task.error) for task in others if task.error]
+        names = [task.name for task in schedule.tasks]
+        return [*self._noted(schedule, main.error, crashed), names]
+
+    def _noted(self, run: Any, error: BaseException | None, crashed: Any) -> list[Any]:
+        """Return what was noted of one run, the names of threads left out."""
+        notes = self.notes
         return [
-            schedule.ending,
-            unprepared,
+            run.ending,
+            self._error(error) if error else None,
             list(map(self._formed, notes.calls)),
             crashed,
             list(map(self._formed, notes.inner)),
             [use.formed() for use in notes.uses.values()],
-            schedule.stuck,
-            schedule.choices,
-            schedule.trace,
-            [task.name for task in schedule.tasks],
+            list(notes.fates.items()),
+            run.said,
+            run.stuck,
+            run.choices,
+            run.trace,
         ]
+
+    def _error(self, error: BaseException) -> Any:
+        return self.worker.formed(self.raised(error))
 
     def _formed(self, note: Any) -> list[Any]:
         """Return a call in plain data."""
@@ -150,7 +164,7 @@ class Stage:
 
     def _perform(self) -> None:
         self._load()
-        self.notes.threads[threading.get_ident()] = 0
+        self.notes.threads[schedules.who()] = 0
         for operation in self.scenario["setup"]:
             self._set_up(operation)
         parts = [self.scenario["finals"], *self.scenario["threads"]]
@@ -267,8 +281,10 @@ class Stage:
         "leave": _leave,
     }
 
+    # The part of a thread
+
     def _call_all(self, number: int, operations: list[Any], acts: list[Any]) -> None:
-        self.notes.threads[threading.get_ident()] = number
+        self.notes.threads[schedules.who()] = number
         for place, act in enumerate(acts):
             result = self._call(number, place, act)
             if type(result) is self.raised:
@@ -313,6 +329,117 @@ def leaving(operations: list[Any], place: int) -> Iterator[int]:
             yield later
         else:
             depth += {"enter": 1, "leave": -1}.get(kind, 0)
+
+
+class AwaitingStage(Stage):
+    """A scenario of coroutines, which an event loop of ours plays in one thread."""
+
+    def _plan(self, place: int, seed: int) -> Any:
+        return loops.plan_for(place, seed, self.scenario["hasty"])
+
+    def _replay(self, choices: list[Any]) -> Any:
+        return loops.Replay(choices)
+
+    def _play(self, plan: Any, *, tracing: bool = False, gaps: Any = None) -> list[Any]:
+        self._forget()
+        hasty, filename = self.scenario["hasty"], self.worker.filename
+        self.loop = loops.Loop(plan, filename, hasty=hasty, tracing=tracing)
+        self.coroutines: dict[int, Any] = {}
+        self.calling: set[int] = set()
+        self.doomed: set[int] = set()
+        """Tasks to cancel once they call something."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", RuntimeWarning)
+            warnings.showwarning = self._hear  # type: ignore[assignment]
+            main = self.loop.run(self._perform_awaiting())
+        return self._heard(main)
+
+    def _hear(self, message: Any, kind: Any, *_: Any, **__: Any) -> None:
+        self.loop.complain(f"{kind.__name__}: {message}")
+
+    def _heard(self, main: Any) -> list[Any]:
+        error = main.exception() if main.done() and not main.cancelled() else None
+        for number, made in self.coroutines.items():
+            self.notes.fates[number] = made.fate()
+            with suppress(BaseException):
+                made.made.close()  # or it complains when it is forgotten
+        names = [task.get_name() for task in self.loop.started]
+        return [*self._noted(self.loop, error, []), names]
+
+    async def _perform_awaiting(self) -> None:
+        import asyncio
+
+        self._load()
+        self.notes.threads[schedules.who()] = 0
+        for operation in self.scenario["setup"]:
+            self._set_up(operation)
+        parts = enumerate(self.scenario["threads"], start=1)
+        self.tasks = [
+            self.loop.create_task(self._await_all(number, part), name=f"T{number}")
+            for number, part in parts
+        ]
+        self.notes.threads.update({t: n for n, t in enumerate(self.tasks, start=1)})
+        await asyncio.wait(self.tasks)
+        await self._await_all(0, self.scenario["finals"])
+
+    async def _await_all(self, number: int, operations: list[Any]) -> None:
+        import asyncio
+
+        for place, operation in enumerate(operations):
+            with suppress(asyncio.CancelledError):  # it is meant for a call
+                await self.loop.hop(_TASKS + number)
+            note = self.notes.call(number, place)
+            self.calling.add(number)
+            if number in self.doomed:
+                self.tasks[number - 1].cancel()
+            result = await self._awaited(operation)
+            self.calling.discard(number)
+            self.notes.ended(note, result)
+            if type(result) is self.raised:
+                break
+
+    async def _awaited(self, operation: list[Any]) -> Any:
+        try:
+            result = self.make(operation)
+            return await result if inspect.isawaitable(result) else result
+        except schedules.Abort:
+            raise
+        except BaseException as error:  # it may be cancelled, or raise anything
+            return self.raised(error)
+
+    async def _pause_awaiting(self, microseconds: int) -> None:
+        import asyncio
+
+        await asyncio.sleep(microseconds / 1e6)
+
+    def _cancel(self, number: int) -> None:
+        """Cancel a task; if it has not yet begun a call, as soon as it does."""
+        if number in self.calling:
+            self.tasks[number - 1].cancel()
+        else:
+            self.doomed.add(number)
+
+    def _coroutine(self, number: int, step: list[Any], cleaning: list[Any]) -> Any:
+        acts = [partial(self.make, action) for action in cleaning]
+        use = self.notes.use(number)
+        awaited = props.Awaited(use, self.raised, self._step(step), acts)
+        self.coroutines[number] = awaited
+        return awaited.made
+
+    makers: ClassVar[dict[str, Callable[..., Any]]] = {
+        **Stage.makers,
+        "gate": lambda stage, number, name: props.AwaitedGate(name),
+        "coroutine": _coroutine,
+    }
+    acts: ClassVar[dict[str, Callable[..., Any]]] = {
+        **Stage.acts,
+        "pause": _pause_awaiting,
+        "cancel": _cancel,
+    }
+
+
+_TASKS = 1 << 20
+"""Added to the number of a task, to tell its turns from those of something scripted."""
 
 
 # Does a module keep something from one schedule to the next?

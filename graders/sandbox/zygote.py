@@ -57,7 +57,7 @@ PRELOAD = [
 ]
 OWN = {
     *("limits", "msgspec", "protocol", "worker"),
-    *("props", "schedules", "stage"),
+    *("loops", "props", "schedules", "stage"),
 }
 # Importing these does something beside defining names.
 NOT_PRELOADED = {"antigravity", "idlelib", "test", "this", "tkinter", "turtle"}
