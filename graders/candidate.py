@@ -387,7 +387,7 @@ class Candidate:
         if type(value) is self._contract.records.get(name):
             fields = self._contract.record_fields[name]
             return {"r": [name, {f: self._encode(getattr(value, f)) for f in fields}]}
-        if isinstance(value, Exception):
+        if isinstance(value, BaseException):
             return {"e": [name, str(value)]}
         raise TypeError(f"{show(value)} cannot be sent to an answer")
 

@@ -11,6 +11,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, get_args, get_origin
@@ -191,6 +192,11 @@ def _iterable(container: type, hints: tuple[Any, ...]) -> Problem:
     return find
 
 
+def _anything(container: type, hints: tuple[Any, ...]) -> Problem:
+    # what it is good for shows when it is used
+    return lambda value: ""
+
+
 _OF_PARTS: dict[Any, Callable[[Any, tuple[Any, ...]], Problem]] = {
     list: _members,
     set: _members,
@@ -202,4 +208,5 @@ _OF_PARTS: dict[Any, Callable[[Any, tuple[Any, ...]], Problem]] = {
     Collection: _iterable,
     types.GeneratorType: _iterable,
     typing.Generator.__origin__: _iterable,  # type: ignore[attr-defined]
+    AbstractContextManager: _anything,
 }

@@ -13,27 +13,34 @@ judged here. What fails is made smaller, and shown with the lines that ran.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from itertools import groupby
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, groupby
+from typing import Any, Literal
 
 import msgspec
 
 from graders.candidate import (
     AnswerRaised,
-    Candidate,
     LawBroken,
-    RemoteMethod,
     RemoteObject,
     WrongType,
     arguments,
-    snake_case,
 )
 from graders.results import Verdict
 from graders.sandbox.host import AnswerStopped
-from graders.showing import clean, show
+from graders.scenario import ARGUMENT as ARGUMENT
+from graders.scenario import END as END
+from graders.scenario import AwaitingScenario as AwaitingScenario
+from graders.scenario import Call as Call
+from graders.scenario import Gate as Gate
+from graders.scenario import Scenario as Scenario
+from graders.scenario import cancel as cancel
+from graders.scenario import does as does
+from graders.scenario import pause as pause
+from graders.scenario import within as within
+from graders.showing import clean, without_addresses
 
 SCHEDULES = 150
 """How many schedules a scenario is played under."""
@@ -50,134 +57,12 @@ Choices = list[tuple[int, int, int, int]]
 Broken = LawBroken | AnswerRaised
 
 
-class Call(NamedTuple):
-    """A call that a thread is to make, or a pause."""
-
-    method: RemoteMethod | None
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    pause: int = 0
-
-    def text(self, width: int = 60) -> str:
-        if self.method is None:
-            return f"pause({self.pause})"
-        return self.method.text(self.args, self.kwargs, width)
-
-
-def pause(microseconds: int) -> Call:
-    """Let the thread sleep, in virtual time."""
-    return Call(None, (), {}, microseconds)
-
-
-class Made(RemoteObject):
-    """An object that each playing of a scenario makes anew; its methods give calls."""
-
-    def __getattr__(self, name: str) -> Callable[..., Call]:
-        if not self.candidate._contract.has(self.class_name, name):
-            raise AttributeError(f"the stub's {self.class_name} has no {name!r}")
-        method = RemoteMethod(self.candidate, self, name)
-        return lambda *args, **kwargs: Call(method, args, kwargs)
-
-
-class Scenario:
-    """Objects to make, calls for each thread, and calls for when all have ended."""
-
-    def __init__(self, candidate: Candidate, *, hasty: bool = True) -> None:
-        self.candidate = candidate
-        self.hasty = hasty
-        """Whether waits may be over while others could run, as if those were slow.
-
-        If not, time passes only when nobody can run: times are then exact."""
-        self.story: list[str] = []
-        self._setup: list[list[Any]] = []
-        self.threads: list[tuple[Call, ...]] = []
-        self.finals: list[Call] = []
-
-    def clock(self, now: int = 0) -> Made:
-        """Make a clock that moves with virtual time."""
-        clock = self._made("clock", "Clock")
-        self._setup.append(["clock", clock.number, now])
-        self.story.append(f"{clock.name} = Clock({show(now)})")
-        return clock
-
-    def script(self, *steps: Any) -> Made:
-        """Make a callable that gives these values in turn, as `Candidate.script`."""
-        script = self._made("script", "Script")
-        wire = [
-            ["raise" if isinstance(s, Exception) else "return", self._encode(s)]
-            for s in steps
-        ]
-        self._setup.append(["script", script.number, wire])
-        self.story.append(f"{script.name} = Script({arguments(steps, {}, 60)})")
-        return script
-
-    def __getattr__(self, name: str) -> Callable[..., Made]:
-        if name not in self.candidate._contract.classes:
-            raise AttributeError(f"the stub has no class {name!r}")
-        return lambda *args, **kwargs: self._new(name, args, kwargs)
-
-    def _new(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Made:
-        made = self._made(snake_case(name), name)
-        wire = {key: self._encode(value) for key, value in kwargs.items()}
-        self._setup.append(["new", made.number, name, self._encode(list(args)), wire])
-        self.story.append(f"{made.name} = {name}({arguments(args, kwargs, 60)})")
-        self.candidate.called.add(name)
-        return made
-
-    def _made(self, base: str, class_name: str) -> Made:
-        candidate = self.candidate
-        number, name = candidate._number(), candidate._name(base)
-        return Made(candidate, number, name, class_name)
-
-    def function(self, name: str, *args: Any, **kwargs: Any) -> Call:
-        """Return a call of one of the stub's functions."""
-        module = RemoteObject(self.candidate, 0, "", "")
-        return Call(RemoteMethod(self.candidate, module, name), args, kwargs)
-
-    def first(self, *calls: Call) -> None:
-        """Make calls while there is one thread only."""
-        for call in calls:
-            self._setup.append(self._operation(call))
-            self.story.append(call.text())
-
-    def thread(self, *calls: Call) -> None:
-        self.threads.append(calls)
-
-    def finally_(self, *calls: Call) -> None:
-        """Make calls when all threads have ended."""
-        self.finals.extend(calls)
-
-    def wire(self) -> dict[str, Any]:
-        """Return the scenario as it travels."""
-        return {
-            "setup": self._setup,
-            "threads": [list(map(self._operation, calls)) for calls in self.threads],
-            "finals": list(map(self._operation, self.finals)),
-            "hasty": self.hasty,
-        }
-
-    def _operation(self, call: Call) -> list[Any]:
-        if call.method is None:
-            return ["pause", call.pause]
-        wire = {key: self._encode(value) for key, value in call.kwargs.items()}
-        args, owner = self._encode(list(call.args)), call.method.owner.number
-        if owner == 0:
-            return ["call", call.method.name, args, wire]
-        return ["method", owner, call.method.name, args, wire]
-
-    def _encode(self, value: Any) -> Any:
-        return self.candidate._encode(value)
-
-    def planned(self, thread: int, place: int) -> Call:
-        return (self.threads[thread - 1] if thread else self.finals)[place]
-
-
 @dataclass(frozen=True)
 class Done:
     """A call as it was made under one schedule."""
 
     thread: int
-    """1 for the first; 0 for a call after all threads have ended."""
+    """1 for the first; 0 for a call before or after all threads; else `OWN_THREAD`."""
     call: Call
     began: int
     """Its place in the order of all beginnings and endings."""
@@ -189,10 +74,16 @@ class Done:
     """Virtual time at which it ended."""
     value: Any = None
     error: AnswerRaised | None = None
+    raised_by: RemoteObject | None = None
+    """Whose script raised this very exception, if one did."""
+    threads: int = 0
+    """How many threads of the answer's own were alive when it ended."""
+    args: tuple[Any, ...] = ()
+    """For a call of a scripted callable: with what the answer called it."""
 
     @property
     def name(self) -> str:
-        return self.call.method.name if self.call.method else "pause"
+        return self.call.name
 
     @property
     def result(self) -> Any:
@@ -200,6 +91,10 @@ class Done:
         if self.error is not None:
             raise self.error
         return self.value
+
+    @property
+    def cancelled(self) -> bool:
+        return self.error is not None and "CancelledError" in self.error.bases
 
     @property
     def returned(self) -> bool:
@@ -210,6 +105,8 @@ class Done:
 
 
 NOT_ENDED = 1 << 60
+OWN_THREAD = -1
+"""In the place of its number: a thread that the answer itself started."""
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -218,12 +115,45 @@ class Waiting(msgspec.Struct, frozen=True):
     thread: str
     line: int
     what: str = msgspec.field(name="for")
-    """What it waits for: "lock", "task" or "nothing"."""
+    """What it waits for: "lock", "gate", "task", "future" or "nothing"."""
     lock: str
     """What the line's function calls the lock; "" for one that it has no name for."""
     holder: str
     since: int
     """The line in which the holder took it."""
+
+
+class Use(msgspec.Struct, array_like=True, frozen=True):
+    """How often something scripted was used in all."""
+
+    number: int
+    begun: int = 0
+    """Calls of it; of items, how often one was asked for."""
+    given: int = 0
+    """Values that it gave."""
+    at_once: int = 0
+    """The most calls of it that ran at one time."""
+    alive: int = 0
+    """Counted items, or results for them, that are left at the end."""
+    most_alive: int = 0
+    """The most of them at one time."""
+
+
+class Noted(msgspec.Struct, array_like=True, frozen=True):
+    """A call as it comes from the worker."""
+
+    thread: int
+    what: int
+    """Its place among the calls of the thread, or the number of what was called."""
+    began: int
+    at: int
+    ended: int
+    until: int
+    outcome: list[Any] | None
+    origin: int
+    """The number of what raised this very exception, or 0."""
+    threads: int
+    args: Any
 
 
 class Wire(msgspec.Struct, array_like=True, frozen=True):
@@ -232,8 +162,12 @@ class Wire(msgspec.Struct, array_like=True, frozen=True):
     place: int
     ending: Literal["done", "stuck", "busy"]
     unprepared: list[Any] | None
-    calls: list[tuple[int, int, int, int, int, int, list[Any] | None]]
+    calls: list[Noted]
     crashed: list[list[Any]]
+    inner: list[Noted]
+    uses: list[Use]
+    fates: list[tuple[int, str]]
+    said: list[str]
     stuck: list[Waiting]
     choices: Choices
     trace: list[tuple[int, int, bool]]
@@ -250,15 +184,75 @@ class History:
     ending: Literal["done", "stuck", "busy"]
     """"done", "stuck" or "busy"."""
     stuck: tuple[Waiting, ...] = ()
+    """Who waits for ever: of a history that is "done", threads of the answer's own."""
+    scripted: tuple[Done, ...] = ()
+    uses: dict[int, Use] = field(default_factory=dict)
+    fates: dict[int, str] = field(default_factory=dict)
+    complaints: tuple[str, ...] = ()
+    """For coroutines: what asyncio or Python said, e.g. that one was never awaited."""
 
     def of(self, *names: str) -> list[Done]:
         """Return the calls of these methods that have ended."""
         return [d for d in self.done if d.returned and d.name in names]
 
     def thread(self, number: int) -> list[Done]:
-        """Return the calls of one thread, pauses left out."""
+        """Return the calls of one thread, pauses and gates left out."""
         mine = [done for done in self.done if done.thread == number]
-        return [done for done in mine if done.call.method is not None]
+        return [done for done in mine if not done.call.is_scenery]
+
+    def spans(self, *names: str) -> list[Done]:
+        """Return from when to when something was held, by `within`."""
+        return [
+            replace(
+                done, began=done.ended, ended=left.began, at=done.until, until=left.at
+            )
+            for done, left in self._entered()
+            if done.name in names
+        ]
+
+    def _entered(self) -> Iterator[tuple[Done, Done]]:
+        """Yield each entering of a `with` that was not refused, and its leaving."""
+        held: dict[int, list[Done]] = {}
+        for done in self.done:
+            mine = held.setdefault(done.thread, [])
+            if done.call.operation[0] == "enter" and done.error is None:
+                mine.append(done)
+            elif done.call.operation[0] == "leave" and mine:
+                yield mine.pop(), done
+        for done in (done for mine in held.values() for done in mine if done.returned):
+            yield done, replace(done, began=NOT_ENDED, at=NOT_ENDED)
+
+    def inner(self, *scripted: RemoteObject) -> list[Done]:
+        """Return the calls of scripted callables; those of items ask for the next one.
+
+        At most the first 300 of a history; `use` counts all.
+        """
+        names = {made.name for made in scripted}
+        return [done for done in self.scripted if done.name in names]
+
+    def use(self, scripted: RemoteObject) -> Use:
+        """Return how often something scripted was used."""
+        return self.uses.get(scripted.number, Use(scripted.number))
+
+    def fate(self, coroutine: RemoteObject) -> str:
+        """Return what became of a scripted coroutine.
+
+        "returned", "raised", "cancelled", "closed" (from outside, begun or not),
+        "never awaited", or "not ended".
+        """
+        return self.fates.get(coroutine.number, "never awaited")
+
+    @property
+    def left(self) -> tuple[Waiting, ...]:
+        """Return the threads of the answer's own that have not ended by themselves."""
+        return self.stuck if self.ending == "done" else ()
+
+
+def at_once(calls: Iterable[Done]) -> int:
+    """Return how many of these calls, at most, ran at one time."""
+    changes = [(done.began, 1) for done in calls]
+    changes += [(done.ended, -1) for done in calls]
+    return max(accumulate(change for _, change in sorted(changes)), default=0)
 
 
 Judge = Callable[[History], None]
@@ -365,8 +359,9 @@ class Exploration:
         if wire.unprepared is not None:
             raise candidate._unanswered(wire.unprepared, None)
         try:
-            done = [self._done(call) for call in wire.calls]
-        except LookupError:
+            done = [self._done(noted) for noted in wire.calls]
+            scripted = [self._scripted(noted) for noted in wire.inner]
+        except (LookupError, TypeError, ValueError):
             raise candidate._broken() from None
         if wire.ending == "done" and not self._is_whole(done):
             raise candidate._broken()
@@ -375,32 +370,74 @@ class Exploration:
             tuple(d for d in done if not d.thread),
             wire.ending,
             tuple(wire.stuck),
+            tuple(scripted),
+            {use.number: use for use in wire.uses},
+            {number: clean(fate, 20) for number, fate in wire.fates},
+            tuple(without_addresses(clean(words, 200)) for words in wire.said),
         )
 
     def _is_whole(self, done: list[Done]) -> bool:
         """Tell whether no call is left out: a reply may be forged."""
-        planned = sum(map(len, self.scene.threads)) + len(self.scene.finals)
+        parts = self.scene.parts
+        planned = sum(map(len, parts.threads)) + len(parts.finals)
         return len(done) == planned or any(d.error is not None for d in done)
 
-    def _done(self, call: tuple[Any, ...]) -> Done:
-        thread, place, began, at, ended, until, outcome = call
-        candidate, planned = self.scene.candidate, self.scene.planned(thread, place)
-        if outcome is None:
-            return Done(thread, planned, began, NOT_ENDED, at, NOT_ENDED)
-        if outcome[0] != "ok":
-            error = candidate._unanswered(outcome, planned.method)
-            if not isinstance(error, AnswerRaised):
-                raise error
-            return Done(thread, planned, began, ended, at, until, error=error)
-        value = candidate._decode(outcome[1])
-        if planned.method is not None:
-            candidate._check_type(planned.method, value)
-        return Done(thread, planned, began, ended, at, until, value)
+    def _done(self, noted: Noted) -> Done:
+        candidate = self.scene.candidate
+        planned = self.scene.planned(noted.thread, noted.what)
+        done = self._ended(noted, planned)
+        kind = planned.operation[0]
+        if done.error is not None or not done.returned:
+            return done
+        if kind == "next":
+            (value,) = done.value or [END]
+            return replace(done, value=value)
+        if kind in ("call", "method") and planned.method is not None:
+            candidate._check_type(planned.method, done.value)
+        return done
+
+    def _scripted(self, noted: Noted) -> Done:
+        """Return a call that the answer made of something scripted."""
+        made = self.scene.parts.scripted[noted.what]
+        args = tuple(self.scene.candidate._decode(noted.args))
+        said = f"{made.name}({arguments(args, {}, 60)})"
+        return replace(self._ended(noted, Call(made.name, said, [""])), args=args)
+
+    def _ended(self, noted: Noted, call: Call) -> Done:
+        """Return a call with what came of it."""
+        done = Done(noted.thread, call, noted.began, NOT_ENDED, noted.at, NOT_ENDED)
+        if noted.outcome is None:
+            return done
+        done = replace(
+            done, ended=noted.ended, until=noted.until, threads=noted.threads
+        )
+        if noted.outcome[0] == "ok":
+            value = self.scene.candidate._decode(noted.outcome[1])
+            return replace(done, value=value)
+        raised_by = self.scene.parts.scripted.get(noted.origin)
+        error = self._error(noted.outcome, call, raised_by)
+        return replace(done, error=error, raised_by=raised_by)
+
+    def _error(
+        self, outcome: list[Any], call: Call, raised_by: RemoteObject | None
+    ) -> AnswerRaised:
+        """Return what a call raised, if it is something that a law can look at."""
+        candidate = self.scene.candidate
+        if outcome[0] == "raised" and (raised_by is not None or call.operation == [""]):
+            return candidate._exception(outcome)
+        if outcome[0] == "raised" and "CancelledError" in outcome[2]:
+            return candidate._exception(outcome)
+        error = candidate._unanswered(outcome, call.method)
+        if not isinstance(error, AnswerRaised):
+            raise error
+        return error
 
     def _refuse_exceptions(self, wire: Wire, history: History) -> None:
         for crash in wire.crashed:
             raise self.scene.candidate._unanswered(crash, None)
         for done in (*history.done, *history.finals):
+            if done.cancelled and self.scene.is_cancelled(done.thread):
+                continue
             if done.error is not None and not isinstance(done.error, self.expects):
                 raise done.error
 
@@ -454,16 +491,7 @@ class Exploration:
             verdict = Verdict.DEADLOCK
         elif isinstance(broken, AnswerRaised) and not wire.choices:
             verdict = Verdict.ERROR
-        return ScheduleFailed(broken, verdict, self._story(), self._table(wire))
-
-    def _story(self) -> tuple[str, ...]:
-        """Return the scenario as source, what threads do as comments."""
-        parts = enumerate(self.scene.threads, start=1)
-        threads = [f"# T{n}: {'; '.join(c.text() for c in part)}" for n, part in parts]
-        if self.scene.finals:
-            finals = "; ".join(call.text() for call in self.scene.finals)
-            threads.append(f"# then: {finals}")
-        return (*self.scene.story, *threads)
+        return ScheduleFailed(broken, verdict, self.scene.story(), self._table(wire))
 
     def _table(self, wire: Wire) -> tuple[str, ...]:
         if not wire.trace:
@@ -522,6 +550,10 @@ BUSY = Text("a thread that runs on and on, without waiting")
 def reason(waiting: Waiting) -> str:
     """Return where a thread waits, for what, and who holds it."""
     place = f"{clean(waiting.thread, 40)} waits in line {waiting.line}"
+    if waiting.what == "gate":
+        return f"{place} for {clean(waiting.lock, 60)}, which nobody opens any more"
+    if waiting.what == "future":
+        return f"{place} for what never comes"
     if waiting.what == "task":
         return f"{place} for another thread to end"
     if waiting.what == "lock" and waiting.holder == waiting.thread and not waiting.lock:
@@ -541,7 +573,7 @@ def serial_equivalent(
     `run` returns what calls in an order would return. Calls that did not overlap keep
     their order. For small histories: the orders are tried one by one.
     """
-    calls = [d for d in history.done if d.call.method is not None]
+    calls = [d for d in history.done if not d.call.is_scenery]
     wanted = {id(d): d.error or d.value for d in (*calls, *history.finals)}
     return any(
         list(run(order)) == [wanted[id(d)] for d in order]

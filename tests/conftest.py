@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import select
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from graders.candidate import Answer, Candidate
+from graders.candidate import Answer, Candidate, NotDone
 from graders.checks import Outcome
 from graders.contract import Contract, read_contract
 from graders.judges import Judges
@@ -28,7 +29,7 @@ from graders.results import (
     Verdict,
 )
 from graders.results import Check as CheckResult
-from graders.sandbox.host import Patience, Zygote
+from graders.sandbox.host import AnswerStopped, Patience, Zygote
 
 MakeKata = Callable[..., Kata]
 Check = Callable[[Candidate], Any]
@@ -322,6 +323,27 @@ def try_on(contract: Contract, zygote: Zygote) -> Try:
         first.close()
         candidate = Candidate(contract, answer, zygote, Patience(own_s))
         return outcome_of(ended(candidate, check), candidate)
+
+    return run
+
+
+@pytest.fixture
+def try_law(zygote: Zygote) -> Try:
+    """Return what tries a law on a source, which is its own stub."""
+
+    def run(source: str, law: Check, seed: int = 0) -> Outcome:
+        contract = read_contract(source, "subject")
+        first = Candidate(contract, Answer(source), zygote, Patience(9))
+        answer, _ = first.first_load()
+        first.close()
+        candidate = Candidate(contract, answer, zygote, Patience(20), seed=seed)
+        error = None
+        try:
+            candidate.example(partial(law, candidate))
+        except (Exception, AnswerStopped, NotDone) as raised:
+            error = raised
+        candidate.close()
+        return outcome_of(error, candidate)
 
     return run
 

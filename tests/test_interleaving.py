@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import pytest
 
-from graders.candidate import Answer, Candidate, NotDone
+from graders.candidate import Candidate
 from graders.checks import Outcome
-from graders.contract import read_contract
 from graders.interleaving import (
     Done,
     History,
@@ -20,34 +18,11 @@ from graders.interleaving import (
     serial_equivalent,
 )
 from graders.laws import expect, require
-from graders.outcome import outcome_of
 from graders.results import Verdict
-from graders.sandbox.host import AnswerStopped, Patience, Zygote
 
 SEEDS = range(5)
 Law = Callable[[Candidate], None]
 Try = Callable[..., Outcome]
-
-
-@pytest.fixture
-def try_law(zygote: Zygote) -> Try:
-    """Return what tries a law on a source, which is its own stub."""
-
-    def run(source: str, law: Law, seed: int = 0) -> Outcome:
-        contract = read_contract(source, "subject")
-        first = Candidate(contract, Answer(source), zygote, Patience(9))
-        answer, _ = first.first_load()
-        first.close()
-        candidate = Candidate(contract, answer, zygote, Patience(20), seed=seed)
-        error = None
-        try:
-            candidate.example(partial(law, candidate))
-        except (Exception, AnswerStopped, NotDone) as raised:
-            error = raised
-        candidate.close()
-        return outcome_of(error, candidate)
-
-    return run
 
 
 # Subjects: a wrong one, its repair as a replacement of text, and a law

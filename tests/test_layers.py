@@ -14,14 +14,23 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (
     {"results", "showing", "kata", "contract", "mutants", "sandbox"},
     {"candidate", "checks"},
-    {"interleaving", "laws", "outcome", "scoring", "speed"},
+    {"interleaving", "laws", "outcome", "scenario", "scoring", "speed"},
     {"plugin"},
     {"judges"},
     {"grade"},
     {"audit"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-BARE = {"worker", "protocol", "limits", "zygote", "schedules", "stage"}
+BARE = {
+    "worker",
+    "protocol",
+    "limits",
+    "zygote",
+    "schedules",
+    "stage",
+    "props",
+    "loops",
+}
 MODULES = sorted([*ROOT.glob("graders/**/*.py"), *ROOT.glob("dojo/**/*.py")])
 GRADERS = [path for path in MODULES if path.is_relative_to(ROOT / "graders")]
 

@@ -15,6 +15,7 @@ import concurrent.futures.thread
 import ctypes
 import dis
 import functools
+import logging
 import queue
 import random
 import sys
@@ -59,8 +60,20 @@ _ORIGINALS = {
     for name in ((name,) if name == "sleep" else (name, f"{name}_ns"))
 }
 _cpu_s = time.process_time
-running: Schedule | None = None
-"""The schedule that is being run, if any: one at a time."""
+_POOLS = logging.getLogger("concurrent.futures")
+running: Any = None
+"""The schedule that is being run, if any: one at a time. Or an event loop's."""
+
+
+def let_others_run() -> None:
+    """Ask the plan who goes on, if a schedule is being run."""
+    if running is not None:
+        running.visit()
+
+
+def who() -> Any:
+    """Return what tells the running thread, or task, from others."""
+    return running.who() if running is not None else _real_ident()
 
 
 class Abort(BaseException):
@@ -264,6 +277,8 @@ class Schedule:
         self.ending = ""
         """How it ended: "done", "stuck" or "busy"; "" while it runs."""
         self.stuck: list[dict[str, Any]] = []
+        self.said: list[str] = []
+        """For coroutines: what was complained of."""
         self._left = [0]
         """Opcodes of interest until the running thread is interrupted, 0 for never."""
         self._opened = 0
@@ -295,6 +310,13 @@ class Schedule:
         self._end("busy")
         ident = ctypes.c_ulong(self.current.real_ident)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(Abort))
+
+    def who(self) -> int:
+        return _FIRST_IDENT + self.current.number
+
+    def living(self) -> list[int]:
+        """Return the idents of all threads that are alive, but for the first one."""
+        return [_FIRST_IDENT + task.number for task in self.tasks[1:] if not task.done]
 
     # The life of a thread
 
@@ -456,7 +478,8 @@ class Schedule:
             "for": type(target).__name__.lower() if target else "",
         }
         if not isinstance(target, Lock):
-            return {**told, "lock": "", "holder": "", "since": 0}
+            name = getattr(target, "name", "") if told["for"] == "gate" else ""
+            return {**told, "lock": name, "holder": "", "since": 0}
         holder = target.owner.name if target.owner else ""
         name = name_of(target, frame) if frame else ""
         return {**told, "lock": name, "holder": holder, "since": target.taken}
@@ -596,8 +619,7 @@ class Lock:
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         if running is None:
-            self.owner = _NOBODY
-            return True
+            return self._acquire_alone(blocking)
         limit_s = _checked(blocking, timeout)
         running.visit()
         taken = self.owner is not None
@@ -607,6 +629,14 @@ class Lock:
         if running.tracing:
             self.taken = running.line_of(sys._getframe(1))
         return True
+
+    def _acquire_alone(self, blocking: bool) -> bool:
+        """Be taken by what is cleaned up after a schedule: nobody else is there."""
+        if self.owner is not None and blocking:
+            raise Abort
+        taken = self.owner is not None
+        self.owner = _NOBODY
+        return not taken
 
     def release(self) -> None:
         if running is not None and running.ending:
@@ -689,7 +719,8 @@ def _checked(blocking: bool, timeout: float) -> float | None:
 def _start(thread: threading.Thread) -> None:
     if "_task" in vars(thread):
         raise RuntimeError("threads can only be started once")
-    assert running is not None
+    if running is None:
+        raise Abort
     # one attribute holds, on every version, what tells that a thread has begun
     thread._started._flag = True  # type: ignore[attr-defined]
     task = running.spawn(partial(_run, thread), thread.name)
@@ -710,7 +741,8 @@ def _join(thread: threading.Thread, timeout: float | None = None) -> None:
     task = vars(thread).get("_task")
     if task is None:
         raise RuntimeError("cannot join thread before it is started")
-    assert running is not None
+    if running is None:
+        return  # all have ended
     if task is running.current:
         raise RuntimeError("cannot join current thread")
     running.visit()
@@ -726,8 +758,9 @@ def _is_alive(thread: threading.Thread) -> bool:
 def _start_new_thread(
     function: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None
 ) -> int:
-    assert running is not None
-    task = running.spawn(partial(function, *args, **kwargs or {}), "thread")
+    if running is None:
+        raise Abort
+    task: Task = running.spawn(partial(function, *args, **kwargs or {}), "thread")
     running.visit()
     return _FIRST_IDENT + task.number
 
@@ -736,7 +769,7 @@ def _ident() -> int:
     return _FIRST_IDENT + running.current.number if running else _real_ident()
 
 
-def _sleep(seconds: float) -> None:
+def sleep(seconds: float) -> None:
     if running is None:
         return
     if seconds < 0:
@@ -749,7 +782,7 @@ def _seconds(name: str, base_s: int) -> Callable[[], float]:
         if running is None:
             real: float = _ORIGINALS[name]()
             return real
-        return base_s + running.now_ns / _SECOND_NS
+        return float(base_s + running.now_ns / _SECOND_NS)
 
     return now
 
@@ -759,9 +792,21 @@ def _nanoseconds(name: str, base_s: int) -> Callable[[], int]:
         if running is None:
             real: int = _ORIGINALS[name]()
             return real
-        return base_s * _SECOND_NS + running.now_ns
+        return int(base_s * _SECOND_NS + running.now_ns)
 
     return now
+
+
+def _tell_unless_over(unraisable: Any) -> None:
+    """Say nothing of what is cut off while it is cleaned up."""
+    if running is not None and unraisable.exc_type is not Abort:
+        sys.__unraisablehook__(unraisable)
+
+
+def _log_unless_over(*said: Any, **options: Any) -> None:
+    """Likewise, for a thread of a pool."""
+    if sys.exc_info()[0] is not Abort:
+        _POOLS.log(logging.CRITICAL, *said, **options)
 
 
 def stand_ins() -> list[tuple[Any, str, Any]]:
@@ -779,7 +824,9 @@ def stand_ins() -> list[tuple[Any, str, Any]]:
         (queue, "SimpleQueue", queue._PySimpleQueue),  # type: ignore[attr-defined]
         (concurrent.futures.thread, "_global_shutdown_lock", Lock()),
         (concurrent.futures.thread, "_threads_queues", WeakKeyDictionary()),
-        (time, "sleep", _sleep),
+        (time, "sleep", sleep),
+        (sys, "unraisablehook", _tell_unless_over),
+        (_POOLS, "critical", _log_unless_over),
     ]
     for name in ("monotonic", "perf_counter", "time"):
         base_s = _EPOCH_S if name == "time" else 0

@@ -31,7 +31,7 @@ from protocol import (  # type: ignore[import-not-found]
     encode,
     is_plain,
 )
-from stage import Stage  # type: ignore[import-not-found]
+from stage import AwaitingStage, Stage  # type: ignore[import-not-found]
 
 MODULE = "answer"
 _CHUNK = 1 << 13
@@ -392,7 +392,8 @@ class Worker:
     ) -> Histories:
         """Play a scenario of threads under some of its schedules."""
         if first == 0:
-            self.theatre = Stage(self, Raised, scenario)
+            kind = AwaitingStage if scenario["awaits"] else Stage
+            self.theatre = kind(self, Raised, scenario)
         return Histories(self.theatre.explore(seed, first, number))
 
     def replay(self, choices: list[Any]) -> Histories:

@@ -55,7 +55,10 @@ PRELOAD = [
     "weakref",
     "zoneinfo",
 ]
-OWN = {"limits", "msgspec", "protocol", "schedules", "stage", "worker"}
+OWN = {
+    *("limits", "msgspec", "protocol", "worker"),
+    *("loops", "props", "schedules", "stage"),
+}
 # Importing these does something beside defining names.
 NOT_PRELOADED = {"antigravity", "idlelib", "test", "this", "tkinter", "turtle"}
 
