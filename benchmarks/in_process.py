@@ -9,11 +9,12 @@ writes checks:
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 import types
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,36 @@ class Clock:
         return self.now
 
 
+class Stream:
+    """An iterator that gives its items once, and counts those that were taken."""
+
+    def __init__(self, items: Iterable[Any]) -> None:
+        self.items = list(items)
+        self.count = 0
+
+    def __iter__(self) -> Stream:
+        return self
+
+    def __next__(self) -> Any:
+        if self.count == len(self.items):
+            raise StopIteration
+        self.count += 1
+        return self.items[self.count - 1]
+
+    def taken(self) -> int:
+        return self.count
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A value that is an argument of calls, and that can be looked at."""
+
+    made: Any
+
+    def value(self) -> Any:
+        return self.made
+
+
 class Call:
     """A function, class or method of the answer."""
 
@@ -98,8 +129,18 @@ class InProcess:
     events: list[Event] = field(default_factory=list)
     clock = Clock
 
-    def __getattr__(self, name: str) -> Call:
-        return Call(self, getattr(self.module, name))
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.module, name)
+        is_data = isinstance(value, type) and (
+            is_dataclass(value) or issubclass(value, BaseException)
+        )
+        return value if is_data else Call(self, value)
+
+    def stream(self, items: Iterable[Any]) -> Stream:
+        return Stream(items)
+
+    def keep(self, value: Any, name: str = "kept") -> Kept:
+        return Kept(copy.deepcopy(value))
 
     def script(self, *steps: Any) -> Callable[..., Any]:
         waiting = list(steps)
