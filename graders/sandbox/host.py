@@ -373,7 +373,7 @@ class Worker:
         if len(ready) == 1 and ready[0][0] == self._descriptor:
             return
         self._drain()
-        why = clock.overrun()
+        why = clock.look()
         if why:
             clock.stop()
             raise self.stop(Verdict.TIMEOUT, why)
@@ -421,39 +421,50 @@ class OwnTime:
     """
 
     def __init__(self, worker: Worker, patience: Patience, grace_s: float) -> None:
-        self.grace_s = grace_s
         self.worker = worker
         self.patience = patience
-        self.begun_s = time.monotonic()
-        self.cpu_ns = cpu_clock_ns(worker.pid)
+        self.grace_s = grace_s
+        self.begun_s = self.looked_s = time.monotonic()
+        self.begun_cpu_ns = self.looked_cpu_ns = cpu_clock_ns(worker.pid)
+        self.asleep_s = 0.0
 
-    def overrun(self) -> str:
-        """Return why the answer must stop now, or ""."""
+    def look(self) -> str:
+        """Note whether it is asleep; return why the answer must stop now, or "".
+
+        What has passed since the last look is taken to have been like now.
+        """
+        now_s, cpu_ns = time.monotonic(), cpu_clock_ns(self.worker.pid)
+        if not is_busy(self.worker.pid):
+            own_s = (cpu_ns - self.looked_cpu_ns) / 1e9
+            self.asleep_s += max(now_s - self.looked_s - own_s, 0.0)
+        self.looked_s, self.looked_cpu_ns = now_s, cpu_ns
+        self.worker.delay_s = delay_s(self.worker.pid)
+        return self._why_too_long(now_s)
+
+    def _why_too_long(self, now_s: float) -> str:
         if self.used_s() > self.patience.left_s + self.grace_s:
             return (
                 f"No answer within {self.patience.allowed_s:g} s: an endless loop, "
                 "a wait that nothing ends, or far too slow for this input."
             )
         limit_s = self.worker.zygote.limits.wall_s
-        if time.monotonic() - self.begun_s > limit_s:
+        if now_s - self.begun_s > limit_s:
             return f"No answer within {limit_s:g} s of waiting."
         return ""
 
     def used_s(self) -> float:
-        passed_s = time.monotonic() - self.begun_s
-        delayed_s = delay_s(self.worker.pid) - self.worker.delay_s
-        return max(self.cpu_s(), passed_s - delayed_s)
-
-    def cpu_s(self) -> float:
-        return (cpu_clock_ns(self.worker.pid) - self.cpu_ns) / 1e9
+        cpu_ns = cpu_clock_ns(self.worker.pid) - self.begun_cpu_ns
+        return cpu_ns / 1e9 + self.asleep_s
 
     def stop(self) -> None:
         """Charge what this exchange took."""
-        if time.monotonic() - self.begun_s < _SHORT_S:
-            self.patience.used_s += self.cpu_s()
-        else:
-            self.patience.used_s += self.used_s()
-            self.worker.delay_s = delay_s(self.worker.pid)
+        passed_s = time.monotonic() - self.looked_s
+        if passed_s >= _SHORT_S:
+            cpu_ns = cpu_clock_ns(self.worker.pid) - self.looked_cpu_ns
+            waited_s = delay_s(self.worker.pid) - self.worker.delay_s
+            self.worker.delay_s += waited_s
+            self.asleep_s += max(passed_s - waited_s - cpu_ns / 1e9, 0.0)
+        self.patience.used_s += self.used_s()
 
 
 def cpu_clock_ns(pid: int) -> int:
@@ -472,6 +483,24 @@ def delay_s(pid: int) -> float:
             with open(f"/proc/{pid}/task/{thread}/schedstat", "rb") as file:
                 total_ns += int(file.read().split()[1])
     return total_ns / 1e9
+
+
+def is_busy(pid: int) -> bool:
+    """Tell whether any thread of a process runs, or waits for a processor."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:  # gone, or a system without /proc
+        return False
+    return any(state_of(pid, thread) not in "STtZX" for thread in threads)
+
+
+def state_of(pid: int, thread: str) -> str:
+    """Return the letter of a thread's state, X when it has ended."""
+    try:
+        with open(f"/proc/{pid}/task/{thread}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0].decode()
+    except (OSError, LookupError):
+        return "X"
 
 
 def explain(ending: Ending, limits: Limits) -> tuple[Verdict, str]:

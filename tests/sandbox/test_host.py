@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -176,6 +180,59 @@ def test_patience_is_charged(small: Zygote) -> None:
     worker.request([CALL], patience)
     assert 0 < patience.used_s < 30
     assert patience.left_s == 30 - patience.used_s
+    worker.close()
+
+
+@pytest.fixture
+def crowded(small: Zygote) -> Iterator[None]:
+    """Workers share one processor with three processes that never rest."""
+    place = {min(os.sched_getaffinity(0))}
+    before = os.sched_getaffinity(small.process.pid)
+    os.sched_setaffinity(small.process.pid, place)
+    spin = f"import os\nos.sched_setaffinity(0, {place})\nwhile True: pass"
+    hogs = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(3)]
+    yield
+    for hog in hogs:
+        hog.kill()
+        hog.wait()
+    os.sched_setaffinity(small.process.pid, before)
+
+
+@pytest.mark.usefixtures("crowded")
+@pytest.mark.parametrize(
+    "work",
+    [
+        "for _ in range(4 * 10 ** 6): pass",
+        "import threading\n"
+        "for _ in range(1500):\n"
+        "    thread = threading.Thread(target=len, args=[()])\n"
+        "    thread.start()\n"
+        "    thread.join()",
+    ],
+)
+def test_waiting_for_a_processor_is_not_charged(small: Zygote, work: str) -> None:
+    """On a crowded machine an answer is charged for little more than its CPU time."""
+    worker = loaded(small, work)
+    patience, before, begun = Patience(30), worker.cpu_ns(), time.monotonic()
+    worker.request([CALL], patience)
+    used_s, passed_s = (worker.cpu_ns() - before) / 1e9, time.monotonic() - begun
+    worker.close()
+    assert passed_s > 2 * used_s, "not crowded"
+    assert patience.used_s < 1.5 * used_s
+
+
+def test_sleeping_is_charged(small: Zygote) -> None:
+    """Time asleep is an answer's own, in one call as in many short ones."""
+    worker = loaded(small, "time.sleep(0.02)")
+    patience = Patience(30)
+    for _ in range(10):
+        worker.request([CALL], patience)
+    assert patience.used_s > 0.15
+    worker.close()
+    worker = loaded(small, "for _ in range(20): time.sleep(0.02)")
+    patience = Patience(30)
+    worker.request([CALL], patience)
+    assert patience.used_s > 0.3
     worker.close()
 
 
