@@ -6,14 +6,15 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from conftest import CLIMB, QUADRATIC, REFERENCE, climbing_after
 
-from graders.candidate import Answer
+from graders.candidate import Answer, Candidate
 from graders.checks import GraderFault, Judged
 from graders.judges import Judges
 from graders.results import SizePoint, Timing, Verdict
-from graders.sandbox.host import AnswerStopped
+from graders.sandbox.host import AnswerStopped, Patience
 from graders.speed import (
     GROWTH_LIMIT,
     GROWTH_POINTS,
@@ -24,6 +25,7 @@ from graders.speed import (
     Speed,
     outcome_of,
     points_of,
+    same,
     slope,
     tier_of,
 )
@@ -285,6 +287,18 @@ def test_a_quadratic_answer_fails(judges: Judges) -> None:
     assert judged.timing.growth > GROWTH_LIMIT
     assert judged.timing.reference_growth is not None
     assert math.isclose(judged.timing.reference_growth, 1, abs_tol=0.4)
+
+
+def test_iterators_are_the_same_result(judges: Judges) -> None:
+    """Iterators of other classes, or inside of lists, are no different results."""
+    reader = Candidate(judges.kata.contract, Answer(""), judges.zygotes[0], Patience(0))
+    ours, theirs = (
+        msgspec.msgpack.encode(["ok", [1, {"it": [-1, name]}]])
+        for name in ("generator", "Numbers")
+    )
+    other = msgspec.msgpack.encode(["ok", [1, {"it": [-2, "generator"]}]])
+    assert same(reader, ours, theirs)
+    assert not same(reader, ours, other)
 
 
 def test_different_results_have_no_speed(judges: Judges) -> None:

@@ -211,8 +211,8 @@ def import_standard(names: list[str]) -> list[str]:
         top, *below = name.split(".")
         if top not in sys.stdlib_module_names or top in NOT_PRELOADED:
             continue
-        if any(part.startswith("_") for part in below):
-            continue
+        if any(part.startswith("_") for part in (top, *below)):
+            continue  # what needs it imports it, and some do not stand to come later
         with contextlib.suppress(BaseException):
             importlib.import_module(name)
             done.append(name)
