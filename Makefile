@@ -37,6 +37,7 @@ help: ## show this
 	@echo "  ANSWER=file      grade this file in place of the stub"
 	@echo "  LEVEL=n SEED=n   only levels 1 to n; other inputs than everybody's"
 	@echo "  DEEP=1           try ten times the inputs"
+	@echo "  FILE=file        which schedule to replay"
 	@echo "  JSON=file        also write the report to this file"
 	@echo "  PYTHON=program   set up .venv/ with this Python"
 
@@ -45,6 +46,12 @@ check: ready ## grade your answer: make check KATA=rate_limiter
 	@.venv/bin/kata $(if $(KATA),check $(KATA),list) $(if $(ANSWER),--answer '$(ANSWER)') \
 	$(if $(LEVEL),--level '$(LEVEL)') $(if $(SEED),--seed '$(SEED)') \
 	$(if $(JSON),--json '$(JSON)') $(if $(DEEP),--deep)
+
+.PHONY: replay
+replay: ready ## play a failing schedule again: make replay FILE=.kata/...
+	@test -n "$(FILE)" || { echo "which one? make replay \
+	FILE=.kata/<kata>/schedule_1.json" >&2; exit 2; }
+	@.venv/bin/kata replay '$(FILE)'
 
 .PHONY: list
 list: ready ## show all katas, with your best scores

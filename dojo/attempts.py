@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from dojo.counterexamples import runnable
+from dojo.replay import kept
 from graders.kata import Kata
 from graders.results import Check, Report
 
@@ -20,13 +21,18 @@ def folder_of(kata: Kata) -> Path:
     return kata.folder.parents[1] / ".kata" / kata.name
 
 
-def save(report: Report, kata: Kata) -> Report:
-    """Write a report and its counterexamples; return it with their places filled in."""
+def save(report: Report, kata: Kata, *, sha256: str = "", deep: bool = False) -> Report:
+    """Write a report and its counterexamples; return it with their places filled in.
+
+    `sha256` is of the answer that was graded: for schedules, which are played again.
+    """
     folder = folder_of(kata)
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("counterexample_*.py"):
-        old.unlink()
-    saved = replace(report, checks=_numbered(report, folder))
+    for pattern in ("counterexample_*.py", "schedule_*.json"):
+        for old in folder.glob(pattern):
+            old.unlink()
+    checks = _numbered(report, folder, sha256, deep)
+    saved = replace(report, checks=checks)
     write(folder / "report.json", saved.to_json())
     if is_own(saved, kata) and saved.scores.total > (best_score(kata) or 0):
         write(folder / "best.json", saved.to_json())
@@ -56,32 +62,36 @@ def is_begun(kata: Kata) -> bool:
         return False
 
 
-def _numbered(report: Report, folder: Path) -> tuple[Check, ...]:
+def _numbered(
+    report: Report, folder: Path, sha256: str, deep: bool
+) -> tuple[Check, ...]:
     """Return the checks, each counterexample written to a file of its own number."""
     number, checks = 0, []
     for check in report.checks:
-        if check.counterexample is not None and not check.counterexample.schedule:
+        example = check.counterexample
+        if example is not None:
             number += 1
-            check = _written(check, Path(report.answer), folder, number)
+            name = f"counterexample_{number}.py"
+            if example.schedule:
+                name = f"schedule_{number}.json"
+                content = kept(report, check, sha256, deep).to_json()
+            else:
+                shown = f".kata/{folder.name}/{name}"
+                content = runnable(check, Path(report.answer), shown).encode()
+            write(folder / name, content)
+            placed = replace(example, file=f".kata/{folder.name}/{name}")
+            check = replace(check, counterexample=placed)
         checks.append(check)
     return tuple(checks)
-
-
-def _written(check: Check, answer: Path, folder: Path, number: int) -> Check:
-    assert check.counterexample is not None
-    file = folder / f"counterexample_{number}.py"
-    shown = f".kata/{folder.name}/{file.name}"
-    write(file, runnable(check, answer, shown).encode())
-    return replace(check, counterexample=replace(check.counterexample, file=shown))
 
 
 def reset(kata: Kata) -> Path | None:
     """Restore the pristine stub; return where the attempt is kept, if there was one."""
     pristine = kata.starting_point.encode()
     written = kata.stub.read_bytes() if kata.stub.exists() else pristine
-    kept = None if written == pristine else archive(kata, written)
+    archived = None if written == pristine else archive(kata, written)
     write(kata.stub, pristine)
-    return kept
+    return archived
 
 
 def archive(kata: Kata, written: bytes) -> Path:
@@ -89,12 +99,12 @@ def archive(kata: Kata, written: bytes) -> Path:
     folder = folder_of(kata) / "attempts"
     folder.mkdir(parents=True, exist_ok=True)
     name = datetime.now().strftime("%Y-%m-%d_%H.%M.%S")
-    kept, number = folder / f"{name}.py", 1
-    while kept.exists():
+    file, number = folder / f"{name}.py", 1
+    while file.exists():
         number += 1
-        kept = folder / f"{name}_{number}.py"
-    write(kept, written)
-    return kept
+        file = folder / f"{name}_{number}.py"
+    write(file, written)
+    return file
 
 
 def write(file: Path, content: bytes) -> None:

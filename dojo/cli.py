@@ -69,6 +69,9 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--benchmark-json", type=Path, help="also write pytest-benchmark's JSON"
     )
+    again = commands.add_parser("replay", help="play a failing schedule again")
+    again.set_defaults(command=replay_command)
+    again.add_argument("file", type=Path, help=".kata/<kata>/schedule_<n>.json")
     for name, command, words in (
         ("list", list_command, "show all katas"),
         ("reset", reset_command, "archive the attempt, restore the stub"),
@@ -93,8 +96,10 @@ def check_command(arguments: argparse.Namespace) -> int:
     # these take a third of a second to import, and most failures come before them
     from dojo.progress import Progress
     from dojo.render.terminal import Terminal
+    from dojo.replay import fingerprint
     from graders.grade import grade
 
+    sha256 = fingerprint(answer)
     with Progress(sys.stderr) as progress:
         report = grade(
             kata,
@@ -104,7 +109,7 @@ def check_command(arguments: argparse.Namespace) -> int:
             up_to_level=arguments.level,
             watch=progress.check,
         )
-    report = attempts.save(report, kata)
+    report = attempts.save(report, kata, sha256=sha256, deep=arguments.deep)
     if arguments.json:
         attempts.write(arguments.json, report.to_json())
     terminal = Terminal(kata, again=again(arguments), colour=in_colour())
@@ -136,6 +141,18 @@ def check_all(arguments: argparse.Namespace) -> int:
     for kata in katas:
         print(list_line(kata))
     return max(statuses)
+
+
+def replay_command(arguments: argparse.Namespace) -> int:
+    from dojo.render.terminal import Terminal
+    from dojo.replay import read, replay
+
+    before = read(arguments.file)
+    kata = read_kata(before.kata)
+    replayed = replay(before, kata)
+    terminal = Terminal(kata, colour=in_colour())
+    print(terminal.replayed(replayed.check, replayed.words), flush=True)
+    return PASSED if replayed.check.passed else NOT_PASSED
 
 
 def again(arguments: argparse.Namespace) -> str:

@@ -38,9 +38,12 @@ def grade(
     seed: int | None = None,
     deep: bool = False,
     up_to_level: int | None = None,
+    only: Collection[str] | None = None,
     watch: Watch = lambda check: None,
 ) -> Report:
     """Return the report on one file; `watch` is told each check as it ends.
+
+    With `only`, nothing but the checks of these names is run.
 
     Raises KataError for a kata that is not well made, OSError for a file that cannot
     be read, GraderFault for a failure of the grader itself.
@@ -53,6 +56,7 @@ def grade(
             str(answer),
             seed=kata.default_seed if seed is None else seed,
             up_to_level=up_to_level,
+            only=only,
             watch=watch,
         )
 
@@ -64,6 +68,7 @@ def grade_with(
     *,
     seed: int,
     up_to_level: int | None = None,
+    only: Collection[str] | None = None,
     categories: Collection[Category] = tuple(Category),
     watch: Watch = lambda check: None,
 ) -> Report:
@@ -76,6 +81,7 @@ def grade_with(
         for check in judges.checks
         if check.category in categories
         and (up_to_level is None or check.level <= up_to_level)
+        and (only is None or check.name in only)
     ]
     run = Run(judges, seed, watch)
     if problem is not None:

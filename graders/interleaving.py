@@ -48,6 +48,11 @@ BATCHES = (1, 9, 30)
 """Schedules of the first messages: most mistakes show early. Then as the last one."""
 BATCH_S = 2.0
 """The answer's own seconds for one message."""
+REAL_S = 20.0
+"""The same for real threads, which are seldom slow, but may hang."""
+REAL_MARGIN_S = 1.0
+"""How much must be left for real threads; else they are left out."""
+FOR_REAL = "# on real threads: in which order they ran is not known"
 MAX_TRIES = 60
 """Most schedules that are tried to find one with fewer switches."""
 MAX_ROWS = 12
@@ -287,13 +292,23 @@ def explore(
     schedules: int = SCHEDULES,
     ends: bool = True,
     expects: tuple[type[Exception], ...] = (),
+    real: int = 0,
 ) -> None:
     """Play a scenario under many schedules; raise for the first that `judge` refuses.
 
     With `ends` a history in which a thread waits for ever is refused at once, and so
-    is an exception that is not one of those that the check `expects`.
+    is an exception that is not one of those that the check `expects`. In the end it is
+    played `real` times on real threads: what is judged must hold for any timing.
     """
-    Exploration(scene, judge, schedules, ends, expects).run()
+    if real and (scene.needs_virtual_time() or not ends):
+        raise TypeError(
+            "real threads have no virtual time, and must end: leave out `real`, or "
+            "the clock, the pauses, coroutines and ends=False"
+        )
+    exploration = Exploration(scene, judge, schedules, ends, expects)
+    exploration.run()
+    if real:
+        exploration.run_for_real(real)
 
 
 @dataclass
@@ -313,6 +328,23 @@ class Exploration:
             if broken is not None:
                 raise self._smallest(wire, broken)
 
+    def run_for_real(self, number: int) -> None:
+        """Play on real threads, to see that nothing depends on how we schedule."""
+        candidate = self.scene.candidate
+        if candidate.patience.left_s < REAL_MARGIN_S:
+            return
+        operation = ["play_for_real", self.scene.wire(), number]
+        for wire in self._asked(operation, REAL_S):
+            broken = self._broken(wire)
+            if broken is not None:
+                raise self._told_for_real(broken)
+
+    def _told_for_real(self, broken: Broken) -> Broken:
+        if isinstance(broken, WrongType):
+            return broken
+        verdict = Verdict.DEADLOCK if isinstance(broken, Stuck) else Verdict.RACE
+        return ScheduleFailed(broken, verdict, self.scene.story(), (FOR_REAL,))
+
     def _histories(self) -> Iterator[Wire]:
         """Yield the histories that differ, from a few messages to the worker."""
         scenario, seed = self.scene.wire(), self.scene.candidate.seed
@@ -328,8 +360,11 @@ class Exploration:
             self.played += number
 
     def _ask(self, *operation: Any) -> list[Wire]:
+        return self._asked(list(operation), BATCH_S)
+
+    def _asked(self, operation: list[Any], limit_s: float) -> list[Wire]:
         candidate = self.scene.candidate
-        outcome = candidate._ask(list(operation), BATCH_S)
+        outcome = candidate._ask(operation, limit_s)
         try:
             found = msgspec.convert(candidate._result(outcome), list[Wire])
         except msgspec.ValidationError:

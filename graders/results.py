@@ -59,7 +59,8 @@ class Counterexample:
     schedule: tuple[str, ...] = ()
     """For threads: the lines that ran, in order, one column for each thread."""
     file: str = ""
-    """The runnable file that was written from it, relative to the project."""
+    """The file that was written from it, relative to the project: a runnable one, or
+    for threads one to replay."""
 
 
 @dataclass(frozen=True)

@@ -150,6 +150,10 @@ class Iteration(RemoteObject):
         """Ask for all items that are left; it gives a list."""
         return self._use("rest")
 
+    def drain(self) -> Call:
+        """Ask for all items that are left, and keep none; it gives their number."""
+        return self._use("drain")
+
     def close(self) -> Call:
         return self._use("close")
 
@@ -342,6 +346,13 @@ class Scenario:
             raise LookupError("no such call")
         return (parts.threads[thread - 1] if thread else parts.finals)[place]
 
+    def needs_virtual_time(self) -> bool:
+        """Tell whether time passes in it, or whether it is about coroutines."""
+        parts = self.parts
+        calls = [*parts.finals, *(call for part in parts.threads for call in part)]
+        operations = [*parts.setup, *(call.operation for call in calls)]
+        return self.awaits or mentions(operations, {"clock", "pause"})
+
     def is_cancelled(self, number: int) -> bool:
         """Tell whether a call is cancelled from outside, in some schedules at least."""
         calls = [*self.parts.finals, *(c for part in self.parts.threads for c in part)]
@@ -349,6 +360,15 @@ class Scenario:
 
     def _encode(self, value: Any) -> Any:
         return self.candidate._encode(value)
+
+
+def mentions(operations: Any, kinds: set[str]) -> bool:
+    """Tell whether an operation of some kind is among others, or within one."""
+    if not isinstance(operations, list):
+        return False
+    if operations and isinstance(operations[0], str) and operations[0] in kinds:
+        return True
+    return any(mentions(part, kinds) for part in operations)
 
 
 class AwaitingScenario(Scenario):

@@ -30,6 +30,7 @@ BARE = {
     "stage",
     "props",
     "loops",
+    "real",
 }
 MODULES = sorted([*ROOT.glob("graders/**/*.py"), *ROOT.glob("dojo/**/*.py")])
 GRADERS = [path for path in MODULES if path.is_relative_to(ROOT / "graders")]

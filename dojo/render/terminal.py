@@ -60,6 +60,10 @@ class Terminal:
             body = [*self.levels(report), *self.performance(report)]
         return "\n".join([title, *body, "", *self.closing(report)])
 
+    def replayed(self, check: Check, words: str) -> str:
+        """Return one check, and how it relates to the schedule that was kept."""
+        return "\n".join([*self.check(check, {}), "", *wrapped(words)])
+
     def paint(self, name: str, text: str) -> str:
         return f"\x1b[{_COLOURS[name]}m{text}\x1b[0m" if self.colour else text
 
@@ -128,7 +132,7 @@ class Terminal:
             more = [f"… ({len(lines) - 3} more lines)"] if len(lines) > 3 else []
             yield from self.fact("printed", " | ".join([*lines[:3], *more]), "dim")
         if example.file:
-            yield from self.fact("run it", f"python3 {example.file}", "dim")
+            yield from self.fact("run it", how_to_run(example), "dim")
 
     def fact(self, name: str, text: str, colour: str) -> Iterator[str]:
         first, *rest = textwrap.wrap(one_line(text), WIDTH - 20) or [""]
@@ -239,9 +243,16 @@ def next_step(report: Report, kata: Kata) -> list[str]:
             f"Next: level {first.level}, {todo} is still to do in {report.answer}; "
             f"katas/{kata.name}/README.md says what it is to do. Then:"
         ]
-    file = first.counterexample.file if first.counterexample else ""
+    example = first.counterexample
     words = f"Next: level {first.level}, “{first.law}” Then once more:"
-    return [words, f"python3 {file}"] if file else [words]
+    return [words, how_to_run(example)] if example and example.file else [words]
+
+
+def how_to_run(example: Counterexample) -> str:
+    """Return the command that shows a counterexample once more."""
+    if example.schedule:
+        return f"make replay FILE={example.file}"
+    return f"python3 {example.file}"
 
 
 def joined(code: tuple[str, ...]) -> list[str]:

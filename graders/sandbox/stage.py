@@ -260,6 +260,9 @@ class Stage:
     def _rest(self, number: int) -> list[Any]:
         return list(self.worker.objects[number])
 
+    def _drain(self, number: int) -> int:
+        return sum(1 for _ in self.worker.objects[number])
+
     def _enter(self, operation: list[Any]) -> Any:
         block = ExitStack()
         result = block.enter_context(self.make(operation))
@@ -277,6 +280,7 @@ class Stage:
         "pause": _pause,
         "next": _next,
         "rest": _rest,
+        "drain": _drain,
         "enter": _enter,
         "leave": _leave,
     }

@@ -31,6 +31,7 @@ from protocol import (  # type: ignore[import-not-found]
     encode,
     is_plain,
 )
+from real import RealStage  # type: ignore[import-not-found]
 from stage import AwaitingStage, Stage  # type: ignore[import-not-found]
 
 MODULE = "answer"
@@ -185,6 +186,7 @@ class Worker:
             "attempt": self.attempt,
             "explore": self.explore,
             "replay": self.replay,
+            "play_for_real": self.play_for_real,
         }
         self.forms: dict[type, Callable[[Any], list[Any]]] = {
             Raised: lambda raised: self.raised(raised.error),
@@ -399,6 +401,10 @@ class Worker:
     def replay(self, choices: list[Any]) -> Histories:
         """Play the last scenario again, under known choices."""
         return Histories([self.theatre.replay(choices)])
+
+    def play_for_real(self, scenario: dict[str, Any], number: int) -> Histories:
+        """Play a scenario on real threads."""
+        return Histories(RealStage(self, Raised, scenario).play_for_real(number))
 
     def attempt(self, act: str, target: str) -> str:
         """Try one forbidden act, for the self-test; return what came of it."""

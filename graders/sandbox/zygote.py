@@ -57,7 +57,7 @@ PRELOAD = [
 ]
 OWN = {
     *("limits", "msgspec", "protocol", "worker"),
-    *("loops", "props", "schedules", "stage"),
+    *("loops", "props", "real", "schedules", "stage"),
 }
 # Importing these does something beside defining names.
 NOT_PRELOADED = {"antigravity", "idlelib", "test", "this", "tkinter", "turtle"}

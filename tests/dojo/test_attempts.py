@@ -120,8 +120,8 @@ def test_old_counterexamples_go(make_kata: MakeKata, report: Report) -> None:
     assert not stale.exists()
 
 
-def test_no_file_is_written_for_threads(make_kata: MakeKata, report: Report) -> None:
-    """A schedule cannot be pasted and run, so it gets no file; others do."""
+def test_schedules_get_files_to_replay(make_kata: MakeKata, report: Report) -> None:
+    """A schedule cannot be pasted and run: its file is one to replay."""
     kata = make_kata()
     failed = [check for check in report.checks if check.counterexample is not None]
     assert failed
@@ -131,4 +131,5 @@ def test_no_file_is_written_for_threads(make_kata: MakeKata, report: Report) -> 
     checks = (failed[0], replace(failed[0], counterexample=threads))
     saved = attempts.save(replace(report, checks=checks), kata)
     files = [c.counterexample.file for c in saved.checks if c.counterexample]
-    assert [bool(file) for file in files] == [True, False]
+    names = [file.rpartition("/")[2] for file in files]
+    assert names == ["counterexample_1.py", "schedule_2.json"]
