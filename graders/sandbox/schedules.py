@@ -34,6 +34,8 @@ thread is interrupted and the other one goes on."""
 Gaps = dict[tuple[int, int], int]
 """How many opcodes of interest a thread passed after each of its visits."""
 
+USUAL = 150
+"""How many schedules are usual; in a deeper search, many of the rest switch often."""
 MAX_VISITS = 5_000
 """Uses of stand-ins in one schedule after which its threads are said to wait busily."""
 SPINNING_S = 0.3
@@ -206,6 +208,13 @@ class Wandering:
         parts = draw.choice([1, 2, 4, 12])
         self._lengths = [1 + gap // parts for gap in gaps.values() if gap] or [1]
 
+    @classmethod
+    def restless(cls, draw: random.Random, haste: float) -> Wandering:
+        """Return one that interrupts every few opcodes, wherever it is."""
+        made = cls(draw, 0.5, {}, haste)
+        made._keen, made._lengths = 1.0, [draw.choice([2, 3, 4, 6])]
+        return made
+
     def pick(
         self, me: Task, default: Task, ready: list[Task], late: list[Task]
     ) -> Task:
@@ -240,6 +249,8 @@ def plan_for(place: int, seed: int, gaps: Gaps, hasty: bool) -> Plan:
         return Replay([])
     draw = random.Random(f"{seed} {place}")
     haste = draw.choice([0.0, 0.05, 0.3]) if hasty else 0.0
+    if place >= USUAL and place % 2:
+        return Wandering.restless(draw, haste)
     kind = place % 7
     if kind < 4:
         return Priorities(draw, kind + 1, gaps, haste)
