@@ -435,3 +435,16 @@ def test_what_is_unfinished_is_cut_off_in_silence(try_law: Try) -> None:
     assert outcome.counterexample is not None
     assert outcome.counterexample.printed == ""
     assert outcome.counterexample.got == "0"
+
+
+def test_what_is_to_do_stays_to_do_in_a_script(try_law: Try) -> None:
+    """NotImplementedError from a call that a script makes is no error of the law."""
+
+    def write(scene: Scenario) -> Judge:
+        account = scene.Account()
+        script = scene.script(does(account.pay(3)))
+        scene.thread(scene.function("call", script))
+        return lambda history: None
+
+    source = SUBJECT.replace("self.money -= amount", "raise NotImplementedError")
+    assert try_law(source, holds(write)).verdict is Verdict.TODO

@@ -103,6 +103,14 @@ class Use:
             note.ended, note.until = next(self.notes._order), now()
             note.result = [result]
 
+    def fail(
+        self, note: Note, error: BaseException, result: Any, step: Step | None
+    ) -> None:
+        """Note that a call raised, and whether that is what it was to raise."""
+        if step is not None and error is step.value:
+            self.notes.raised.setdefault(id(error), (error, self.number))
+        self.end(note, result, given=False)
+
     def born(self) -> None:
         with self.guard:
             self.alive += 1
@@ -222,8 +230,10 @@ class Scripted:
         use = self._use
         note = use.begin([plain(arg) for arg in args])
         schedules.let_others_run()
+        step = None
         try:
-            result = find().take(args)
+            step = find()
+            result = step.take(args)
         except schedules.Abort:
             raise
         except StopIteration:
@@ -231,16 +241,11 @@ class Scripted:
             use.end(note, self._raised(StopIteration()), given=False)
             raise
         except BaseException as error:
-            self._note_raised(note, error)
+            use.fail(note, error, self._raised(error), step)
             raise
         schedules.let_others_run()
         use.end(note, result, given=True)
         return result
-
-    def _note_raised(self, note: Note, error: BaseException) -> None:
-        use = self._use
-        use.notes.raised.setdefault(id(error), (error, use.number))
-        use.end(note, self._raised(error), given=False)
 
 
 class Script(Scripted):
@@ -342,8 +347,7 @@ class Awaited:
             raise
         except BaseException as error:
             fates[use.number] = FATES.get(type(error).__name__, "raised")
-            use.notes.raised.setdefault(id(error), (error, use.number))
-            use.end(note, self._raised(error), given=False)
+            use.fail(note, error, self._raised(error), self._step)
             raise
         fates[use.number] = "returned"
         use.end(note, result, given=True)
