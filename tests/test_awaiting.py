@@ -153,6 +153,25 @@ def cancelling_cancels_all(scene: AwaitingScenario) -> Judge:
     return judge
 
 
+def anything_can_be_awaited(scene: AwaitingScenario) -> Judge:
+    slow = scene.coroutine(pause(5), gives=1, bare=False)
+    future, failing = scene.future(gives=2), scene.future(gives=KeyError("x"))
+    items = scene.items([slow, future])
+    scene.task(
+        scene.function("gather_limited", items, limit=2),
+        scene.function("gather_limited", [failing], limit=1),
+    )
+    scene.task(pause(9), future.resolve(), failing.resolve())
+
+    def judge(history: History) -> None:
+        first, second = history.thread(1)
+        expect([first.result, first.until], [[1, 2], 9])
+        require(second.raised_by is failing, second.error, "its very exception")
+        expect(history.fate(slow), "returned")
+
+    return judge
+
+
 ALL = {
     "order": law(results_in_order),
     "error": law(first_error_wins, expects=(KeyError,)),
@@ -372,3 +391,14 @@ def test_all_tools_of_asyncio_work(try_law: Try) -> None:
 
     outcome = try_law(TOOLS, law(write))
     assert outcome.verdict is Verdict.PASS, outcome
+
+
+def test_anything_can_be_awaited(try_law: Try) -> None:
+    """Objects with `__await__` and futures do, from an iterator; some answers fail."""
+    held = law(anything_can_be_awaited, expects=(KeyError,))
+    right = QUEUE.replace(
+        "queue.get_nowait()[1].close()", "getattr(queue.get_nowait()[1], 'close', id)()"
+    )
+    assert try_law(right, held).verdict is Verdict.PASS
+    wrong = right.replace("await coroutine", "await asyncio.create_task(coroutine)")
+    assert try_law(wrong, held).verdict is Verdict.ERROR

@@ -165,37 +165,48 @@ class Gate:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.is_open = False
-
-    def is_free(self) -> bool:
-        return self.is_open
+        self.opened = 0
 
     def open(self) -> None:
-        self.is_open = True
+        self.opened += 1
         schedules.let_others_run()
 
-    def wait(self) -> None:
-        if not self.is_open:
-            schedules.running.wait(self)
+    def wait(self, times: int = 1) -> None:
+        opening = Opening(self, times)
+        if not opening.is_free():
+            schedules.running.wait(opening)
+
+
+class Opening:
+    """What a thread waits for at a gate."""
+
+    told_as = "gate"
+
+    def __init__(self, gate: Gate, times: int) -> None:
+        self.name = gate.name
+        self._gate, self._times = gate, times
+
+    def is_free(self) -> bool:
+        return self._gate.opened >= self._times
 
 
 class AwaitedGate:
     """The same, for coroutines."""
 
     def __init__(self, name: str) -> None:
-        self._waiting: list[Any] = []
-        self.is_open = False
+        self._waiting: list[tuple[int, Any]] = []
+        self._opened = 0
 
     def open(self) -> None:
-        self.is_open = True
-        for future in self._waiting:
-            if not future.done():
+        self._opened += 1
+        for times, future in self._waiting:
+            if times <= self._opened and not future.done():
                 future.set_result(None)
 
-    async def wait(self) -> None:
-        if not self.is_open:
+    async def wait(self, times: int = 1) -> None:
+        if self._opened < times:
             future = schedules.running.create_future()
-            self._waiting.append(future)
+            self._waiting.append((times, future))
             await future
 
 
@@ -372,6 +383,16 @@ class Awaited:
         words = {inspect.CORO_CREATED: "never awaited", inspect.CORO_CLOSED: "closed"}
         found: dict[int, str] = self._use.notes.fates
         return found.get(self._use.number, words.get(state, "not ended"))
+
+
+class Awaitable:
+    """What can be awaited and is no coroutine."""
+
+    def __init__(self, coroutine: Any) -> None:
+        self._coroutine = coroutine
+
+    def __await__(self) -> Any:
+        return self._coroutine.__await__()
 
 
 FATES = {"CancelledError": "cancelled", "GeneratorExit": "closed"}

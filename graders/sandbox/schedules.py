@@ -88,6 +88,15 @@ class Target(Protocol):
     def is_free(self) -> bool: ...
 
 
+class Running:
+    """What a thread waits for that does not wait."""
+
+    told_as = ""
+
+    def is_free(self) -> bool:
+        return True
+
+
 class Nothing:
     """What a sleeping thread waits for."""
 
@@ -482,11 +491,11 @@ class Schedule:
 
     def _waits(self, task: Task, stack: types.FrameType | None) -> dict[str, Any]:
         """Return in plain data where a thread waits, and what for."""
-        frame, target = self.frame_of(stack), task.waits_for
+        frame, target = self.frame_of(stack), task.waits_for or Running()
         told = {
             "thread": task.name,
             "line": frame.f_lineno if frame else 0,
-            "for": type(target).__name__.lower() if target else "",
+            "for": getattr(target, "told_as", type(target).__name__.lower()),
         }
         if not isinstance(target, Lock):
             name = getattr(target, "name", "") if told["for"] == "gate" else ""
