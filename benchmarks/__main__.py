@@ -15,6 +15,7 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
+from benchmarks import explorer
 from graders.candidate import Answer, Candidate
 from graders.judges import share_processor
 from graders.kata import ROOT, Kata, kata_names, read_kata
@@ -28,6 +29,7 @@ def main() -> None:
     for name in kata_names():
         show_loop(read_kata(name))
     show_call_costs()
+    explorer.main()
 
 
 def show_loop(kata: Kata) -> None:

@@ -124,6 +124,21 @@ class Made(RemoteObject):
 class Scripted(RemoteObject):
     """An object of the scenario's own, for an answer to use: its use is noted."""
 
+    def call(self, *args: Any) -> Call:
+        """Return a call of it by the scenario itself."""
+        wire = [[self.candidate._encode(arg) for arg in args], {}]
+        operation = ["method", self.number, "__call__", *wire]
+        said = f"{self.name}({arguments(args, {}, 60)})"
+        return Call("call", said, operation, is_scenery=True)
+
+
+class Future(Scripted):
+    """A future of the event loop; `resolve()` gives it its result."""
+
+    def resolve(self) -> Call:
+        operation = ["resolve", self.number]
+        return Call("resolve", f"{self.name}.resolve()", operation, is_scenery=True)
+
 
 class Gate(RemoteObject):
     """Holds up who waits for it, until somebody opens it; then it stays open."""
@@ -131,12 +146,14 @@ class Gate(RemoteObject):
     def open(self) -> Call:
         return self._use("open")
 
-    def wait(self) -> Call:
-        return self._use("wait")
+    def wait(self, times: int = 1) -> Call:
+        """Wait until it has been opened so often."""
+        return self._use("wait", *([times] if times > 1 else []))
 
-    def _use(self, name: str) -> Call:
-        operation = ["method", self.number, name, [], {}]
-        return Call(name, f"{self.name}.{name}()", operation, is_scenery=True)
+    def _use(self, name: str, *args: int) -> Call:
+        operation = ["method", self.number, name, list(args), {}]
+        said = f"{self.name}.{name}({arguments(args, {}, 60)})"
+        return Call(name, said, operation, is_scenery=True)
 
 
 class Iteration(RemoteObject):
@@ -380,18 +397,31 @@ class AwaitingScenario(Scenario):
     awaits = True
 
     def coroutine(
-        self, *actions: Calls, gives: Any = None, when_cancelled: Sequence[Call] = ()
+        self,
+        *actions: Calls,
+        gives: Any = None,
+        when_cancelled: Sequence[Call] = (),
+        bare: bool = True,
     ) -> Scripted:
         """Make a coroutine that makes calls, and then gives a value or raises.
 
-        When it is cancelled, it first makes those for `when_cancelled`.
+        When it is cancelled, it first makes those for `when_cancelled`. If it is not
+        to be bare, the answer gets an object with nothing but `__await__`.
         """
         step, cleaning = Step(flat(actions), gives), flat(when_cancelled)
         said = repr(step).removeprefix("does(").removesuffix(")")
         if cleaning:
             said += f", when_cancelled=[{', '.join(map(Call.text, cleaning))}]"
-        wire = [self._step(step), [call.operation for call in cleaning]]
-        return self._scripted("coroutine", wire, f"Coroutine({said})")
+        wire = [self._step(step), [call.operation for call in cleaning], bare]
+        kind = "Coroutine" if bare else "Awaitable"
+        return self._scripted("coroutine", wire, f"{kind}({said})")
+
+    def future(self, gives: Any = None) -> Future:
+        """Make a future that gives a value, or raises, once it has been resolved."""
+        future = Future(*self._identity("future"), "")
+        self._make(future, ["future", self._step(gives)], f"Future({show(gives)})")
+        self.parts.scripted[future.number] = future
+        return future
 
     def task(self, *calls: Calls) -> None:
         """Add a task, and what it calls in turn."""

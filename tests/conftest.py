@@ -331,12 +331,13 @@ def try_on(contract: Contract, zygote: Zygote) -> Try:
 def try_law(zygote: Zygote) -> Try:
     """Return what tries a law on a source, which is its own stub."""
 
-    def run(source: str, law: Check, seed: int = 0) -> Outcome:
+    def run(source: str, law: Check, seed: int = 0, depth: int = 1) -> Outcome:
         contract = read_contract(source, "subject")
         first = Candidate(contract, Answer(source), zygote, Patience(9))
         answer, _ = first.first_load()
         first.close()
         candidate = Candidate(contract, answer, zygote, Patience(20), seed=seed)
+        candidate.depth = depth
         error = None
         try:
             candidate.example(partial(law, candidate))

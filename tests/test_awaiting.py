@@ -153,6 +153,25 @@ def cancelling_cancels_all(scene: AwaitingScenario) -> Judge:
     return judge
 
 
+def anything_can_be_awaited(scene: AwaitingScenario) -> Judge:
+    slow = scene.coroutine(pause(5), gives=1, bare=False)
+    future, failing = scene.future(gives=2), scene.future(gives=KeyError("x"))
+    items = scene.items([slow, future])
+    scene.task(
+        scene.function("gather_limited", items, limit=2),
+        scene.function("gather_limited", [failing], limit=1),
+    )
+    scene.task(pause(9), future.resolve(), failing.resolve())
+
+    def judge(history: History) -> None:
+        first, second = history.thread(1)
+        expect([first.result, first.until], [[1, 2], 9])
+        require(second.raised_by is failing, second.error, "its very exception")
+        expect(history.fate(slow), "returned")
+
+    return judge
+
+
 ALL = {
     "order": law(results_in_order),
     "error": law(first_error_wins, expects=(KeyError,)),
@@ -255,3 +274,131 @@ def test_polling_is_busy(try_law: Try) -> None:
     outcome = try_law(source, law(write))
     assert outcome.counterexample is not None
     assert "without waiting" in outcome.counterexample.got
+
+
+TASK_GROUP = """
+import asyncio
+
+async def gather_limited(coroutines, *, limit, timeout=None):
+    waiting = list(enumerate(coroutines))[::-1]
+    left, results = {c for _, c in waiting}, {}
+
+    async def work():
+        while waiting:
+            place, coroutine = waiting.pop()
+            left.discard(coroutine)
+            results[place] = await coroutine
+
+    async def all_of_them():
+        async with asyncio.TaskGroup() as group:
+            for _ in range(limit):
+                group.create_task(work())
+
+    try:
+        await asyncio.wait_for(all_of_them(), timeout)
+    except BaseExceptionGroup as found:
+        raise found.exceptions[0] from None
+    finally:
+        for coroutine in left:
+            coroutine.close()
+    return [results[place] for place in sorted(results)]
+"""
+QUEUE = """
+import asyncio
+
+async def gather_limited(coroutines, *, limit, timeout=None):
+    queue, results = asyncio.Queue(), {}
+    for pair in enumerate(coroutines):
+        queue.put_nowait(pair)
+    size = queue.qsize()
+
+    async def work():
+        while not queue.empty():
+            place, coroutine = queue.get_nowait()
+            results[place] = await coroutine
+
+    workers = [asyncio.create_task(work()) for _ in range(min(limit, size))]
+    try:
+        async with asyncio.timeout(timeout):
+            await asyncio.gather(*workers)
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        while not queue.empty():
+            queue.get_nowait()[1].close()
+    return [results[place] for place in range(size)]
+"""
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("source", [TASK_GROUP, QUEUE], ids=["group", "queue"])
+def test_right_answers_of_other_shapes_pass(
+    source: str, name: str, try_law: Try
+) -> None:
+    """Task groups, queues and `gather` work as they do elsewhere."""
+    for seed in range(3):
+        outcome = try_law(source, ALL[name], seed)
+        assert outcome.verdict is Verdict.PASS, outcome
+
+
+TOOLS = """
+import asyncio
+
+async def play():
+    seen, condition, barrier = [], asyncio.Condition(), asyncio.Barrier(2)
+    event, lock = asyncio.Event(), asyncio.Lock()
+
+    async def one():
+        async with condition:
+            await condition.wait()
+        await barrier.wait()
+        async with lock:
+            seen.append(1)
+        event.set()
+
+    async def other():
+        await asyncio.sleep(2)
+        async with condition:
+            condition.notify_all()
+        await barrier.wait()
+        async with lock:
+            seen.append(1)
+
+    tasks = [asyncio.create_task(one()), asyncio.create_task(other())]
+    for done in asyncio.as_completed(tasks, timeout=5):
+        await done
+    await event.wait()
+    try:
+        await asyncio.wait_for(asyncio.shield(asyncio.sleep(9)), 1)
+    except TimeoutError:
+        seen.append(asyncio.get_running_loop().time())
+    async def numbers():
+        for n in range(2):
+            await asyncio.sleep(0)
+            yield n
+    seen += [n async for n in numbers()]
+    return seen
+"""
+
+
+def test_all_tools_of_asyncio_work(try_law: Try) -> None:
+    """What asyncio offers works on this loop, in virtual time."""
+
+    def write(scene: AwaitingScenario) -> Judge:
+        scene.task(scene.function("play"))
+        return lambda history: expect(history.done[0].result, [1, 1, 3.0, 0, 1])
+
+    outcome = try_law(TOOLS, law(write))
+    assert outcome.verdict is Verdict.PASS, outcome
+
+
+def test_anything_can_be_awaited(try_law: Try) -> None:
+    """Objects with `__await__` and futures do, from an iterator; some answers fail."""
+    held = law(anything_can_be_awaited, expects=(KeyError,))
+    right = QUEUE.replace(
+        "queue.get_nowait()[1].close()", "getattr(queue.get_nowait()[1], 'close', id)()"
+    )
+    assert try_law(right, held).verdict is Verdict.PASS
+    wrong = right.replace("await coroutine", "await asyncio.create_task(coroutine)")
+    assert try_law(wrong, held).verdict is Verdict.ERROR

@@ -103,6 +103,14 @@ class Use:
             note.ended, note.until = next(self.notes._order), now()
             note.result = [result]
 
+    def fail(
+        self, note: Note, error: BaseException, result: Any, step: Step | None
+    ) -> None:
+        """Note that a call raised, and whether that is what it was to raise."""
+        if step is not None and error is step.value:
+            self.notes.raised.setdefault(id(error), (error, self.number))
+        self.end(note, result, given=False)
+
     def born(self) -> None:
         with self.guard:
             self.alive += 1
@@ -157,37 +165,48 @@ class Gate:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.is_open = False
-
-    def is_free(self) -> bool:
-        return self.is_open
+        self.opened = 0
 
     def open(self) -> None:
-        self.is_open = True
+        self.opened += 1
         schedules.let_others_run()
 
-    def wait(self) -> None:
-        if not self.is_open:
-            schedules.running.wait(self)
+    def wait(self, times: int = 1) -> None:
+        opening = Opening(self, times)
+        if not opening.is_free():
+            schedules.running.wait(opening)
+
+
+class Opening:
+    """What a thread waits for at a gate."""
+
+    told_as = "gate"
+
+    def __init__(self, gate: Gate, times: int) -> None:
+        self.name = gate.name
+        self._gate, self._times = gate, times
+
+    def is_free(self) -> bool:
+        return self._gate.opened >= self._times
 
 
 class AwaitedGate:
     """The same, for coroutines."""
 
     def __init__(self, name: str) -> None:
-        self._waiting: list[Any] = []
-        self.is_open = False
+        self._waiting: list[tuple[int, Any]] = []
+        self._opened = 0
 
     def open(self) -> None:
-        self.is_open = True
-        for future in self._waiting:
-            if not future.done():
+        self._opened += 1
+        for times, future in self._waiting:
+            if times <= self._opened and not future.done():
                 future.set_result(None)
 
-    async def wait(self) -> None:
-        if not self.is_open:
+    async def wait(self, times: int = 1) -> None:
+        if self._opened < times:
             future = schedules.running.create_future()
-            self._waiting.append(future)
+            self._waiting.append((times, future))
             await future
 
 
@@ -222,8 +241,10 @@ class Scripted:
         use = self._use
         note = use.begin([plain(arg) for arg in args])
         schedules.let_others_run()
+        step = None
         try:
-            result = find().take(args)
+            step = find()
+            result = step.take(args)
         except schedules.Abort:
             raise
         except StopIteration:
@@ -231,16 +252,11 @@ class Scripted:
             use.end(note, self._raised(StopIteration()), given=False)
             raise
         except BaseException as error:
-            self._note_raised(note, error)
+            use.fail(note, error, self._raised(error), step)
             raise
         schedules.let_others_run()
         use.end(note, result, given=True)
         return result
-
-    def _note_raised(self, note: Note, error: BaseException) -> None:
-        use = self._use
-        use.notes.raised.setdefault(id(error), (error, use.number))
-        use.end(note, self._raised(error), given=False)
 
 
 class Script(Scripted):
@@ -342,8 +358,7 @@ class Awaited:
             raise
         except BaseException as error:
             fates[use.number] = FATES.get(type(error).__name__, "raised")
-            use.notes.raised.setdefault(id(error), (error, use.number))
-            use.end(note, self._raised(error), given=False)
+            use.fail(note, error, self._raised(error), self._step)
             raise
         fates[use.number] = "returned"
         use.end(note, result, given=True)
@@ -368,6 +383,16 @@ class Awaited:
         words = {inspect.CORO_CREATED: "never awaited", inspect.CORO_CLOSED: "closed"}
         found: dict[int, str] = self._use.notes.fates
         return found.get(self._use.number, words.get(state, "not ended"))
+
+
+class Awaitable:
+    """What can be awaited and is no coroutine."""
+
+    def __init__(self, coroutine: Any) -> None:
+        self._coroutine = coroutine
+
+    def __await__(self) -> Any:
+        return self._coroutine.__await__()
 
 
 FATES = {"CancelledError": "cancelled", "GeneratorExit": "closed"}

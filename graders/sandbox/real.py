@@ -27,13 +27,17 @@ class Gate:
     """Holds up who waits for it, until it is opened."""
 
     def __init__(self) -> None:
-        self._opened = threading.Event()
+        self._opened = 0
+        self._changed = threading.Condition()
 
     def open(self) -> None:
-        self._opened.set()
+        with self._changed:
+            self._opened += 1
+            self._changed.notify_all()
 
-    def wait(self) -> None:
-        self._opened.wait()
+    def wait(self, times: int = 1) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._opened >= times)
 
 
 class Run:

@@ -34,6 +34,8 @@ thread is interrupted and the other one goes on."""
 Gaps = dict[tuple[int, int], int]
 """How many opcodes of interest a thread passed after each of its visits."""
 
+USUAL = 150
+"""How many schedules are usual; in a deeper search, many of the rest switch often."""
 MAX_VISITS = 5_000
 """Uses of stand-ins in one schedule after which its threads are said to wait busily."""
 SPINNING_S = 0.3
@@ -84,6 +86,15 @@ class Target(Protocol):
     """What a thread can wait for."""
 
     def is_free(self) -> bool: ...
+
+
+class Running:
+    """What a thread waits for that does not wait."""
+
+    told_as = ""
+
+    def is_free(self) -> bool:
+        return True
 
 
 class Nothing:
@@ -206,6 +217,13 @@ class Wandering:
         parts = draw.choice([1, 2, 4, 12])
         self._lengths = [1 + gap // parts for gap in gaps.values() if gap] or [1]
 
+    @classmethod
+    def restless(cls, draw: random.Random, haste: float) -> Wandering:
+        """Return one that interrupts every few opcodes, wherever it is."""
+        made = cls(draw, 0.5, {}, haste)
+        made._keen, made._lengths = 1.0, [draw.choice([2, 3, 4, 6])]
+        return made
+
     def pick(
         self, me: Task, default: Task, ready: list[Task], late: list[Task]
     ) -> Task:
@@ -240,6 +258,8 @@ def plan_for(place: int, seed: int, gaps: Gaps, hasty: bool) -> Plan:
         return Replay([])
     draw = random.Random(f"{seed} {place}")
     haste = draw.choice([0.0, 0.05, 0.3]) if hasty else 0.0
+    if place >= USUAL and place % 2:
+        return Wandering.restless(draw, haste)
     kind = place % 7
     if kind < 4:
         return Priorities(draw, kind + 1, gaps, haste)
@@ -471,11 +491,11 @@ class Schedule:
 
     def _waits(self, task: Task, stack: types.FrameType | None) -> dict[str, Any]:
         """Return in plain data where a thread waits, and what for."""
-        frame, target = self.frame_of(stack), task.waits_for
+        frame, target = self.frame_of(stack), task.waits_for or Running()
         told = {
             "thread": task.name,
             "line": frame.f_lineno if frame else 0,
-            "for": type(target).__name__.lower() if target else "",
+            "for": getattr(target, "told_as", type(target).__name__.lower()),
         }
         if not isinstance(target, Lock):
             name = getattr(target, "name", "") if told["for"] == "gate" else ""

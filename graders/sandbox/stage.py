@@ -253,12 +253,13 @@ class Stage:
     def _next(self, number: int) -> list[Any]:
         """Return the next item in a list, which is empty if there is none."""
         try:
-            return [next(self.worker.objects[number])]
+            return [props.plain(next(self.worker.objects[number]))]
         except StopIteration:
             return []
 
     def _rest(self, number: int) -> list[Any]:
-        return list(self.worker.objects[number])
+        # what is read is let go, or it would count among what is alive
+        return list(map(props.plain, self.worker.objects[number]))
 
     def _drain(self, number: int) -> int:
         return sum(1 for _ in self.worker.objects[number])
@@ -349,6 +350,7 @@ class AwaitingStage(Stage):
         hasty, filename = self.scenario["hasty"], self.worker.filename
         self.loop = loops.Loop(plan, filename, hasty=hasty, tracing=tracing)
         self.coroutines: dict[int, Any] = {}
+        self.futures: dict[int, Any] = {}
         self.calling: set[int] = set()
         self.doomed: set[int] = set()
         """Tasks to cancel once they call something."""
@@ -423,22 +425,40 @@ class AwaitingStage(Stage):
         else:
             self.doomed.add(number)
 
-    def _coroutine(self, number: int, step: list[Any], cleaning: list[Any]) -> Any:
+    def _resolve(self, number: int) -> None:
+        future, step = self.worker.objects[number], self.futures[number]
+        if future.done():
+            return
+        try:
+            future.set_result(step.take(()))
+        except Exception as error:
+            self.notes.raised[id(error)] = (error, number)
+            future.set_exception(error)
+
+    def _future(self, number: int, step: list[Any]) -> Any:
+        self.futures[number] = self._step(step)
+        return self.loop.create_future()
+
+    def _coroutine(
+        self, number: int, step: list[Any], cleaning: list[Any], bare: bool
+    ) -> Any:
         acts = [partial(self.make, action) for action in cleaning]
         use = self.notes.use(number)
         awaited = props.Awaited(use, self.raised, self._step(step), acts)
         self.coroutines[number] = awaited
-        return awaited.made
+        return awaited.made if bare else props.Awaitable(awaited.made)
 
     makers: ClassVar[dict[str, Callable[..., Any]]] = {
         **Stage.makers,
         "gate": lambda stage, number, name: props.AwaitedGate(name),
         "coroutine": _coroutine,
+        "future": _future,
     }
     acts: ClassVar[dict[str, Callable[..., Any]]] = {
         **Stage.acts,
         "pause": _pause_awaiting,
         "cancel": _cancel,
+        "resolve": _resolve,
     }
 
 
