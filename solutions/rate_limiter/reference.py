@@ -202,7 +202,6 @@ class Limiter:
             now = self._tick()
             if key in self._tenants:
                 self._give_back(key, cost, now)
-                self._serve(key, now)
                 self._call_next(key)
 
     def keys(self) -> int:

@@ -343,6 +343,21 @@ def test_refund_lets_go(candidate):
 
 
 @check(level=4, category="correctness")
+def test_refund_shortens_the_wait(candidate):
+    """A refund that is not enough by itself makes `acquire` wait less long."""
+    scene, limiter = scene_of(candidate, WindowRule(3, 10))
+    scene.first(limiter.check("a"))
+    scene.thread(pause(5), limiter.check("a", 2), limiter.acquire("a", 2))
+    scene.thread(pause(6), limiter.refund("a"))
+
+    def judge(history: History) -> None:
+        why = "1 of 2 units taken at 5 is given back, that of 0 leaves at 10"
+        expect_at(call_of(history, 1), True, 10, why)
+
+    explore(scene, judge, schedules=60)
+
+
+@check(level=4, category="correctness")
 def test_refund_wakes_the_right_one(candidate):
     """A refund lets go the one it is for, whoever else waits for other keys."""
     scene, limiter = scene_of(candidate, WindowRule(1, LONG))
