@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import platform
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
@@ -12,7 +10,7 @@ from pathlib import Path
 
 from graders.candidate import MAX_SHRINKS, Answer
 from graders.checks import CheckFacts, Judged, Outcome
-from graders.judges import Judges, cores
+from graders.judges import Judges
 from graders.kata import Kata
 from graders.results import (
     Category,
@@ -23,6 +21,7 @@ from graders.results import (
     Verdict,
 )
 from graders.scoring import levels_of, scores_of
+from graders.speed import machine_busy
 
 MAX_SOURCE = 1 << 20
 RUN_S = 60.0
@@ -210,13 +209,6 @@ def performance_of(kata: Kata, facts: list[CheckFacts], run: Run) -> Performance
             timings.append(replace(timing, check=fact.name, law=fact.law))
     budget = kata.settings.performance.budget
     return Performance(tuple(timings), budget, machine_busy())
-
-
-def machine_busy() -> bool:
-    """Tell whether more processes want to run than there are processors."""
-    with contextlib.suppress(OSError, AttributeError):
-        return os.getloadavg()[0] > cores() + 0.5
-    return False
 
 
 def environment_of(kata: Kata) -> dict[str, str]:

@@ -245,13 +245,19 @@ def test_a_prediction_follows_the_growth() -> None:
 
 
 @pytest.mark.parametrize(
-    ("growth", "doubtful"), [(0.0, False), (0.3, True), (0.5, True), (1.0, False)]
+    ("growth", "quiet", "busy"),
+    [(0.0, 0, 2), (0.3, 9, 9), (0.5, 9, 9), (1.0, 1, 2)],
 )
-def test_doubt_asks_for_more_rounds(growth: float, doubtful: bool) -> None:
-    """Only a growth near the limit is measured again."""
+def test_doubt_asks_for_more_rounds(growth: float, quiet: int, busy: int) -> None:
+    """A growth near the limit is measured on and on, one too large once more at least.
+
+    On a busy machine no single sample decides anything.
+    """
     speed = unmeasured()
     speed.measured = [samples(n, n * n**growth, n) for n in (100, 200, 400)]
-    assert speed._is_borderline() == doubtful
+    for most, is_busy in ((quiet, False), (busy, True)):
+        asked = [speed._is_in_doubt(rounds, is_busy) for rounds in range(9)]
+        assert asked == [True] * most + [False] * (9 - most)
 
 
 # Through the whole engine
