@@ -15,6 +15,7 @@ import concurrent.futures.thread
 import ctypes
 import dis
 import functools
+import itertools
 import logging
 import queue
 import random
@@ -294,6 +295,7 @@ class Schedule:
         """(thread, line, whether it goes on with a line after others ran)."""
         self.visits = 0
         self.now_ns = 0
+        self.ranks = itertools.count(1)
         self.ending = ""
         """How it ended: "done", "stuck" or "busy"; "" while it runs."""
         self.stuck: list[dict[str, Any]] = []
@@ -627,8 +629,22 @@ def varies(namespace: dict[str, Any], name: str) -> bool:
 # Stand-ins for what the standard library offers
 
 
+def rank_of(thing: Any) -> int:
+    """Return a number in the place of an address, which is not the same every time.
+
+    Sets of threads, say, are gone through in the order of their hashes.
+    """
+    parts: dict[str, Any] = object.__getattribute__(thing, "__dict__")
+    if "_rank" not in parts:
+        parts["_rank"] = next(running.ranks) if running is not None else 0
+    rank: int = parts["_rank"]
+    return rank
+
+
 class Lock:
     """Stands in for `threading.Lock`."""
+
+    __hash__ = rank_of
 
     def __init__(self) -> None:
         self.owner: Task | None = None
@@ -829,6 +845,12 @@ def _log_unless_over(*said: Any, **options: Any) -> None:
         _POOLS.log(logging.CRITICAL, *said, **options)
 
 
+_RANKED = (
+    *(threading.Thread, threading.Condition, threading.Event, threading.Semaphore),
+    *(threading.Barrier, concurrent.futures.Future),
+)
+
+
 def stand_ins() -> list[tuple[Any, str, Any]]:
     """Return (where, name, what to put there); made anew, for one of them has state."""
     found: list[tuple[Any, str, Any]] = [
@@ -852,6 +874,8 @@ def stand_ins() -> list[tuple[Any, str, Any]]:
         base_s = _EPOCH_S if name == "time" else 0
         found.append((time, name, _seconds(name, base_s)))
         found.append((time, f"{name}_ns", _nanoseconds(f"{name}_ns", base_s)))
+    for kind in _RANKED:
+        found.append((kind, "__hash__", rank_of))
     monotonic = _seconds("monotonic", 0)
     return [*found, (threading, "_time", monotonic), (queue, "time", monotonic)]
 
@@ -873,12 +897,15 @@ def patched() -> Iterator[None]:
     before = [(where, name, getattr(where, name)) for where, name, _ in changes]
     for where, name, what in changes:
         setattr(where, name, what)
+    # it sorts by address, in the order of which locks are then taken
+    vars(concurrent.futures._base)["id"] = rank_of
     tracer = sys.gettrace()
     trace_for_all()
     try:
         yield
     finally:
         sys.settrace(tracer)
+        vars(concurrent.futures._base).pop("id", None)
         for where, name, what in before:
             with suppress(AttributeError):
                 setattr(where, name, what)
