@@ -22,6 +22,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import schedules  # type: ignore[import-not-found]
+from tasks import Abort  # type: ignore[import-not-found]
 
 Choice = tuple[int, int, int, int]
 """(who, which time, 0, what): something scripted takes so many turns more than it
@@ -157,7 +158,7 @@ class Loop:
                 self._turn()
             self.ending = self.ending or "done"
             self._tell_who_is_left()
-        except schedules.Abort:
+        except Abort:
             self.ending = self.ending or "stuck"
             self._tell_who_is_left()
         finally:
@@ -226,7 +227,7 @@ class Loop:
 
     def visit(self) -> None:
         if self.ending:
-            raise schedules.Abort
+            raise Abort
 
     def wait(self, target: Any, timeout_s: float | None = None) -> bool:
         """Stop everything for a while, as a call that blocks does."""
@@ -234,7 +235,7 @@ class Loop:
             return True
         if timeout_s is None:
             self.ending = "stuck"
-            raise schedules.Abort
+            raise Abort
         self.now_ns += max(0, round(timeout_s * _SECOND_NS))
         return False
 
