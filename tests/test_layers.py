@@ -14,7 +14,10 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (
     {"results", "showing", "kata", "contract", "mutants", "sandbox"},
     {"candidate", "checks"},
-    {"interleaving", "laws", "outcome", "scenario", "scoring", "speed"},
+    {
+        *("history", "interleaving", "laws", "outcome", "scenario", "scoring", "speed"),
+        "telling",
+    },
     {"plugin"},
     {"judges"},
     {"grade"},
