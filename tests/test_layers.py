@@ -14,7 +14,10 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (
     {"results", "showing", "kata", "contract", "mutants", "sandbox"},
     {"candidate", "checks"},
-    {"interleaving", "laws", "outcome", "scenario", "scoring", "speed"},
+    {
+        *("history", "interleaving", "laws", "outcome", "scenario", "scoring", "speed"),
+        "telling",
+    },
     {"plugin"},
     {"judges"},
     {"grade"},
@@ -22,15 +25,8 @@ LAYERS = (
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 BARE = {
-    "worker",
-    "protocol",
-    "limits",
-    "zygote",
-    "schedules",
-    "stage",
-    "props",
-    "loops",
-    "real",
+    *("worker", "protocol", "limits", "zygote", "stage", "props", "loops", "real"),
+    *("schedules", "plans", "tasks", "opcodes", "standins", "keeping", "awaiting"),
 }
 MODULES = sorted([*ROOT.glob("graders/**/*.py"), *ROOT.glob("dojo/**/*.py")])
 GRADERS = [path for path in MODULES if path.is_relative_to(ROOT / "graders")]

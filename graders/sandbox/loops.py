@@ -10,6 +10,7 @@ Needs only the standard library; asyncio is imported when it is needed.
 from __future__ import annotations
 
 import contextvars
+import functools
 import heapq
 import inspect
 import itertools
@@ -21,17 +22,19 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import schedules  # type: ignore[import-not-found]
+from tasks import Abort  # type: ignore[import-not-found]
 
 Choice = tuple[int, int, int, int]
 """(who, which time, 0, what): something scripted takes so many turns more than it
-needs; for `_TIES` and `_HASTE`, which timer is first, and that time passes."""
+needs; for `_TIES`, `_HASTE` and `_RANKS`, which timer is first, that time passes, and
+where a task stands in sets."""
 
 MAX_TURNS = 5_000
 """Turns of the loop in one schedule after which it is said to wait busily."""
 MAX_HOPS = 5
 """The most turns that something scripted takes more than it needs."""
 MAX_SAID = 20
-_TIES, _HASTE = -1, -2
+_TIES, _HASTE, _RANKS = -1, -2, -3
 _SECOND_NS = 1_000_000_000
 
 
@@ -63,6 +66,26 @@ def plan_for(place: int, seed: int, hasty: bool) -> Replay | Wandering:
     if place == 0:
         return Replay([])
     return Wandering(random.Random(f"{seed} {place}"), hasty)
+
+
+@functools.cache
+def ranked(name: str) -> Any:
+    """Return asyncio's class of that name, whose hash is no address.
+
+    Sets of tasks are gone through in the order of their hashes.
+    """
+    import asyncio
+
+    class Ranked(getattr(asyncio, name)):  # type: ignore[misc]
+        def __init__(self, *args: Any, rank: int, **options: Any) -> None:
+            self._rank = rank
+            super().__init__(*args, **options)
+
+        def __hash__(self) -> int:
+            return self._rank
+
+    Ranked.__name__ = Ranked.__qualname__ = name
+    return Ranked
 
 
 class Handle:
@@ -103,6 +126,7 @@ class Loop:
         self.hasty = hasty
         self.tracing = tracing
         self.now_ns = 0
+        self.ranks = itertools.count(1)
         self.ending = ""
         """How it ended: "done", "stuck" or "busy"; "" while it runs."""
         self.choices: list[Choice] = []
@@ -134,7 +158,7 @@ class Loop:
                 self._turn()
             self.ending = self.ending or "done"
             self._tell_who_is_left()
-        except schedules.Abort:
+        except Abort:
             self.ending = self.ending or "stuck"
             self._tell_who_is_left()
         finally:
@@ -203,7 +227,7 @@ class Loop:
 
     def visit(self) -> None:
         if self.ending:
-            raise schedules.Abort
+            raise Abort
 
     def wait(self, target: Any, timeout_s: float | None = None) -> bool:
         """Stop everything for a while, as a call that blocks does."""
@@ -211,7 +235,7 @@ class Loop:
             return True
         if timeout_s is None:
             self.ending = "stuck"
-            raise schedules.Abort
+            raise Abort
         self.now_ns += max(0, round(timeout_s * _SECOND_NS))
         return False
 
@@ -261,17 +285,17 @@ class Loop:
         return handle
 
     def create_future(self) -> Any:
-        import asyncio
+        return ranked("Future")(loop=self, rank=self._rank())
 
-        return asyncio.Future(loop=self)  # type: ignore[arg-type]
+    def _rank(self) -> int:
+        return next(self.ranks) ^ self._choose(_RANKS, 7)
 
     def create_task(self, coroutine: Any, **options: Any) -> Any:
-        import asyncio
-
         if self._factory is not None:
             task = self._factory(self, coroutine, **options)
         else:
-            task = asyncio.Task(coroutine, loop=self, **options)  # type: ignore[arg-type]
+            options["rank"] = self._rank()
+            task = ranked("Task")(coroutine, loop=self, **options)
         self.started.append(task)
         return task
 

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 import schedules  # type: ignore[import-not-found]
+from tasks import Abort  # type: ignore[import-not-found]
 
 MAX_INNER = 300
 """How many calls of scripted callables are noted one by one."""
@@ -245,7 +246,7 @@ class Scripted:
         try:
             step = find()
             result = step.take(args)
-        except schedules.Abort:
+        except Abort:
             raise
         except StopIteration:
             # not this one, whose frames keep alive what the answer has let go
@@ -354,7 +355,7 @@ class Awaited:
         note = use.begin([])
         try:
             result = await self._take()
-        except schedules.Abort:
+        except Abort:
             raise
         except BaseException as error:
             fates[use.number] = FATES.get(type(error).__name__, "raised")

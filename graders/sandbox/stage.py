@@ -7,38 +7,25 @@ operations for afterwards. A history is what came of it under one schedule.
 from __future__ import annotations
 
 import gc
-import inspect
 import marshal
-import operator
 import sys
 import threading
 import types
-import warnings
-from collections import namedtuple
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import count
 from typing import Any, ClassVar
 
-import loops  # type: ignore[import-not-found]
+import plans  # type: ignore[import-not-found]
 import props  # type: ignore[import-not-found]
 import schedules  # type: ignore[import-not-found]
+import standins  # type: ignore[import-not-found]
+from keeping import MODULE, can_change, held_by, is_changed  # type: ignore[import-not-found]
+from tasks import Abort  # type: ignore[import-not-found]
 
-MODULE = "answer"
 COUNTED = {0, 5, 13, 40}
 """The schedules in which all opcodes are counted, to know where to interrupt others."""
-_OF_TUPLES = vars(namedtuple("_OfTuples", "one"))
-_UNCHANGING = {
-    *(bool, int, float, complex, str, bytes, type(None), type(...), property),
-    *(types.ModuleType, types.BuiltinFunctionType, types.MemberDescriptorType),
-    *(types.GetSetDescriptorType, type(_OF_TUPLES["one"])),
-    *(types.FunctionType, staticmethod, classmethod),
-}
-_HARMLESS = {
-    *("typing", "types", "collections.abc", "__future__", "_abc", "re"),
-    *("fractions", "decimal", "datetime", "logging", "dataclasses"),
-}
 
 
 class Stage:
@@ -50,7 +37,7 @@ class Stage:
         """What stands for an exception in the place of a result."""
         self.scenario = scenario
         self.seen: set[bytes] = set()
-        self.gaps: schedules.Gaps = {}
+        self.gaps: plans.Gaps = {}
         self.namespace: dict[str, Any] = {}
         self.held: list[Any] | None = None
         """What the module refers to, if none of it can change within itself."""
@@ -80,10 +67,10 @@ class Stage:
 
     def _plan(self, place: int, seed: int) -> Any:
         hasty = self.scenario["hasty"]
-        return schedules.plan_for(place, seed, self.gaps, hasty)
+        return plans.plan_for(place, seed, self.gaps, hasty)
 
     def _replay(self, choices: list[Any]) -> Any:
-        return schedules.Replay(choices)
+        return plans.Replay(choices)
 
     def _is_new(self, history: list[Any]) -> bool:
         key = marshal.dumps(history[:7])
@@ -97,7 +84,7 @@ class Stage:
         worker, before = self.worker, (self.worker.namespace, self.worker.objects)
         gc.disable()
         try:
-            with schedules.patched():
+            with standins.patched():
                 yield
                 self._forget()
         finally:
@@ -248,7 +235,7 @@ class Stage:
         return act
 
     def _pause(self, microseconds: int) -> None:
-        schedules.sleep(microseconds / 1e6)
+        standins.sleep(microseconds / 1e6)
 
     def _next(self, number: int) -> list[Any]:
         """Return the next item in a list, which is empty if there is none."""
@@ -308,7 +295,7 @@ class Stage:
     def _outcome(self, act: Callable[[], Any]) -> Any:
         try:
             return act()
-        except schedules.Abort:
+        except Abort:
             raise
         except BaseException as error:  # the answer may raise anything at all
             return self.raised(error)
@@ -334,187 +321,3 @@ def leaving(operations: list[Any], place: int) -> Iterator[int]:
             yield later
         else:
             depth += {"enter": 1, "leave": -1}.get(kind, 0)
-
-
-class AwaitingStage(Stage):
-    """A scenario of coroutines, which an event loop of ours plays in one thread."""
-
-    def _plan(self, place: int, seed: int) -> Any:
-        return loops.plan_for(place, seed, self.scenario["hasty"])
-
-    def _replay(self, choices: list[Any]) -> Any:
-        return loops.Replay(choices)
-
-    def _play(self, plan: Any, *, tracing: bool = False, gaps: Any = None) -> list[Any]:
-        self._forget()
-        hasty, filename = self.scenario["hasty"], self.worker.filename
-        self.loop = loops.Loop(plan, filename, hasty=hasty, tracing=tracing)
-        self.coroutines: dict[int, Any] = {}
-        self.futures: dict[int, Any] = {}
-        self.calling: set[int] = set()
-        self.doomed: set[int] = set()
-        """Tasks to cancel once they call something."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("always", RuntimeWarning)
-            warnings.showwarning = self._hear  # type: ignore[assignment]
-            main = self.loop.run(self._perform_awaiting())
-        return self._heard(main)
-
-    def _hear(self, message: Any, kind: Any, *_: Any, **__: Any) -> None:
-        self.loop.complain(f"{kind.__name__}: {message}")
-
-    def _heard(self, main: Any) -> list[Any]:
-        error = main.exception() if main.done() and not main.cancelled() else None
-        for number, made in self.coroutines.items():
-            self.notes.fates[number] = made.fate()
-            with suppress(BaseException):
-                made.made.close()  # or it complains when it is forgotten
-        names = [task.get_name() for task in self.loop.started]
-        return [*self._noted(self.loop, error, []), names]
-
-    async def _perform_awaiting(self) -> None:
-        import asyncio
-
-        self._load()
-        self.notes.threads[schedules.who()] = 0
-        for operation in self.scenario["setup"]:
-            self._set_up(operation)
-        parts = enumerate(self.scenario["threads"], start=1)
-        self.tasks = [
-            self.loop.create_task(self._await_all(number, part), name=f"T{number}")
-            for number, part in parts
-        ]
-        self.notes.threads.update({t: n for n, t in enumerate(self.tasks, start=1)})
-        await asyncio.wait(self.tasks)
-        await self._await_all(0, self.scenario["finals"])
-
-    async def _await_all(self, number: int, operations: list[Any]) -> None:
-        import asyncio
-
-        for place, operation in enumerate(operations):
-            with suppress(asyncio.CancelledError):  # it is meant for a call
-                await self.loop.hop(_TASKS + number)
-            note = self.notes.call(number, place)
-            self.calling.add(number)
-            if number in self.doomed:
-                self.tasks[number - 1].cancel()
-            result = await self._awaited(operation)
-            self.calling.discard(number)
-            self.notes.ended(note, result)
-            if type(result) is self.raised:
-                break
-
-    async def _awaited(self, operation: list[Any]) -> Any:
-        try:
-            result = self.make(operation)
-            return await result if inspect.isawaitable(result) else result
-        except schedules.Abort:
-            raise
-        except BaseException as error:  # it may be cancelled, or raise anything
-            return self.raised(error)
-
-    async def _pause_awaiting(self, microseconds: int) -> None:
-        import asyncio
-
-        await asyncio.sleep(microseconds / 1e6)
-
-    def _cancel(self, number: int) -> None:
-        """Cancel a task; if it has not yet begun a call, as soon as it does."""
-        if number in self.calling:
-            self.tasks[number - 1].cancel()
-        else:
-            self.doomed.add(number)
-
-    def _resolve(self, number: int) -> None:
-        future, step = self.worker.objects[number], self.futures[number]
-        if future.done():
-            return
-        try:
-            future.set_result(step.take(()))
-        except Exception as error:
-            self.notes.raised[id(error)] = (error, number)
-            future.set_exception(error)
-
-    def _future(self, number: int, step: list[Any]) -> Any:
-        self.futures[number] = self._step(step)
-        return self.loop.create_future()
-
-    def _coroutine(
-        self, number: int, step: list[Any], cleaning: list[Any], bare: bool
-    ) -> Any:
-        acts = [partial(self.make, action) for action in cleaning]
-        use = self.notes.use(number)
-        awaited = props.Awaited(use, self.raised, self._step(step), acts)
-        self.coroutines[number] = awaited
-        return awaited.made if bare else props.Awaitable(awaited.made)
-
-    makers: ClassVar[dict[str, Callable[..., Any]]] = {
-        **Stage.makers,
-        "gate": lambda stage, number, name: props.AwaitedGate(name),
-        "coroutine": _coroutine,
-        "future": _future,
-    }
-    acts: ClassVar[dict[str, Callable[..., Any]]] = {
-        **Stage.acts,
-        "pause": _pause_awaiting,
-        "cancel": _cancel,
-        "resolve": _resolve,
-    }
-
-
-_TASKS = 1 << 20
-"""Added to the number of a task, to tell its turns from those of something scripted."""
-
-
-# Does a module keep something from one schedule to the next?
-
-
-def held_by(namespace: dict[str, Any], seen: set[int]) -> list[Any]:
-    """Return all that a module or class refers to, and what that refers to in turn."""
-    values = [value for name, value in namespace.items() if is_looked_at(name, value)]
-    return [*values, *(part for value in values for part in parts_of(value, seen))]
-
-
-def is_looked_at(name: str, value: Any) -> bool:
-    if name.startswith("__"):
-        # that of a dataclass remembers whom it is just showing
-        return isinstance(value, types.FunctionType) and name != "__repr__"
-    return name != "_field_defaults"
-
-
-def parts_of(value: Any, seen: set[int]) -> list[Any]:
-    if isinstance(value, (staticmethod, classmethod)):
-        value = value.__func__
-    if id(value) in seen:
-        return []
-    seen.add(id(value))
-    if isinstance(value, type) and value.__module__ == MODULE:
-        return held_by(dict(vars(value)), seen)
-    if not isinstance(value, types.FunctionType):
-        return []
-    parts = [*map(contents, value.__closure__ or ()), *vars(value).values()]
-    parts += [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
-    return [*parts, *(inner for part in parts for inner in parts_of(part, seen))]
-
-
-def contents(cell: types.CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not filled yet
-        return None
-
-
-def can_change(value: Any) -> bool:
-    """Tell whether a value may hold state within itself; yes when in doubt."""
-    if isinstance(value, (tuple, frozenset)):
-        return any(map(can_change, value))
-    kind = type(value)
-    if isinstance(value, type) or kind in _UNCHANGING:
-        return False
-    return kind.__module__ not in _HARMLESS
-
-
-def is_changed(held: list[Any], namespace: dict[str, Any]) -> bool:
-    """Tell whether anything is not what it was: a counter, say."""
-    now = held_by(namespace, set())
-    return len(now) != len(held) or any(map(operator.is_not, now, held))

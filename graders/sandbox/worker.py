@@ -23,6 +23,7 @@ from functools import partial
 from mmap import mmap
 from typing import Any
 
+from awaiting import AwaitingStage  # type: ignore[import-not-found]
 from protocol import (  # type: ignore[import-not-found]
     HEADER,
     STEP,
@@ -32,7 +33,7 @@ from protocol import (  # type: ignore[import-not-found]
     is_plain,
 )
 from real import RealStage  # type: ignore[import-not-found]
-from stage import AwaitingStage, Stage  # type: ignore[import-not-found]
+from stage import Stage  # type: ignore[import-not-found]
 
 MODULE = "answer"
 _CHUNK = 1 << 13

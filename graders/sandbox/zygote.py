@@ -57,7 +57,8 @@ PRELOAD = [
 ]
 OWN = {
     *("limits", "msgspec", "protocol", "worker"),
-    *("loops", "props", "real", "schedules", "stage"),
+    *("awaiting", "keeping", "loops", "opcodes", "plans", "props", "real"),
+    *("schedules", "stage", "standins", "tasks"),
 }
 # Importing these does something beside defining names.
 NOT_PRELOADED = {"antigravity", "idlelib", "test", "this", "tkinter", "turtle"}

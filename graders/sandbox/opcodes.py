@@ -1,0 +1,57 @@
+"""Where in a function's code a thread can be interrupted, and how to stop looking."""
+
+from __future__ import annotations
+
+import dis
+import sys
+import types
+from typing import Any
+
+_SHARING = {
+    *("LOAD_ATTR", "STORE_ATTR", "DELETE_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"),
+    *("BINARY_SUBSCR", "STORE_SUBSCR", "DELETE_SUBSCR", "BINARY_SLICE", "STORE_SLICE"),
+    *("LOAD_DEREF", "STORE_DEREF", "DELETE_DEREF", "STORE_GLOBAL", "DELETE_GLOBAL"),
+    *("CALL", "CALL_KW", "CALL_FUNCTION_EX", "CONTAINS_OP", "FOR_ITER"),
+}
+
+
+def untrace() -> None:
+    """Let this thread run at full speed again, where that is possible from here."""
+    if sys.version_info < (3, 12):  # 3.12.1 crashes, in a tracing function
+        sys.settrace(None)
+
+
+_offsets: dict[int, tuple[types.CodeType, frozenset[int]]] = {}
+"""By id, because the hash of a code object takes long; the code is kept alive."""
+
+
+def offsets_of(code: types.CodeType, namespace: dict[str, Any]) -> frozenset[int]:
+    """Return where in a function's code something shared may be touched."""
+    if id(code) not in _offsets:
+        steps = dis.get_instructions(code)
+        sharing = frozenset(s.offset for s in steps if may_share(s, namespace))
+        _offsets[id(code)] = code, sharing
+    return _offsets[id(code)][1]
+
+
+def may_share(step: dis.Instruction, namespace: dict[str, Any]) -> bool:
+    if step.opname == "LOAD_GLOBAL":
+        return varies(namespace, step.argval)
+    if step.opname == "BINARY_OP":
+        return "[" in step.argrepr  # 3.14: a subscript
+    return step.opname in _SHARING or "JUMP_BACKWARD" in step.opname
+
+
+def varies(namespace: dict[str, Any], name: str) -> bool:
+    """Tell whether a global is one that is given other values, by what it holds."""
+    return name in namespace and not callable(namespace[name])
+
+
+def trace_for_all() -> None:
+    """Have this thread traced, to no effect, as long as there are others.
+
+    From 3.12 on, to begin or end all tracing rewrites the code that runs: that is slow,
+    and crashes 3.12.1 when it happens while a thread is inside of a tracing function.
+    """
+    sys._getframe().f_trace_opcodes = True  # or 3.12 leaves opcodes out from now on
+    sys.settrace(lambda frame, event, argument: None)
