@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import types
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -51,6 +52,9 @@ class AwaitingStage(Stage):  # type: ignore[misc]
                 made.made.close()  # or it complains when it is forgotten
         names = [task.get_name() for task in self.loop.started]
         return [*self._noted(self.loop, error, []), names]
+
+    def _watch(self, code: types.CodeType) -> None:
+        """Look at nothing: there are no threads to interrupt."""
 
     async def _perform_awaiting(self) -> None:
         import asyncio

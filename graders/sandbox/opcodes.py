@@ -1,9 +1,8 @@
-"""Where in a function's code a thread can be interrupted, and how to stop looking."""
+"""Where in a function's code a thread can be interrupted."""
 
 from __future__ import annotations
 
 import dis
-import sys
 import types
 from typing import Any
 
@@ -13,12 +12,6 @@ _SHARING = {
     *("LOAD_DEREF", "STORE_DEREF", "DELETE_DEREF", "STORE_GLOBAL", "DELETE_GLOBAL"),
     *("CALL", "CALL_KW", "CALL_FUNCTION_EX", "CONTAINS_OP", "FOR_ITER"),
 }
-
-
-def untrace() -> None:
-    """Let this thread run at full speed again, where that is possible from here."""
-    if sys.version_info < (3, 12):  # 3.12.1 crashes, in a tracing function
-        sys.settrace(None)
 
 
 _offsets: dict[int, tuple[types.CodeType, frozenset[int]]] = {}
@@ -45,13 +38,3 @@ def may_share(step: dis.Instruction, namespace: dict[str, Any]) -> bool:
 def varies(namespace: dict[str, Any], name: str) -> bool:
     """Tell whether a global is one that is given other values, by what it holds."""
     return name in namespace and not callable(namespace[name])
-
-
-def trace_for_all() -> None:
-    """Have this thread traced, to no effect, as long as there are others.
-
-    From 3.12 on, to begin or end all tracing rewrites the code that runs: that is slow,
-    and crashes 3.12.1 when it happens while a thread is inside of a tracing function.
-    """
-    sys._getframe().f_trace_opcodes = True  # or 3.12 leaves opcodes out from now on
-    sys.settrace(lambda frame, event, argument: None)

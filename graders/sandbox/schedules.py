@@ -19,7 +19,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from opcodes import offsets_of, untrace  # type: ignore[import-not-found]
+from opcodes import offsets_of  # type: ignore[import-not-found]
 from plans import Choice, Gaps, Plan  # type: ignore[import-not-found]
 from tasks import Abort, Running, Target, Task, new_baton  # type: ignore[import-not-found]
 
@@ -28,6 +28,8 @@ MAX_VISITS = 5_000
 SPINNING_S = 0.3
 """CPU seconds without such a use after which a thread is said to run for nothing."""
 _ENDLESS = 1 << 60
+TRACES = sys.version_info < (3, 12)
+"""Whether opcodes are looked at by tracing; from then on it is `watching` that does."""
 FIRST_IDENT = 1_000
 SECOND_NS = 1_000_000_000
 
@@ -141,7 +143,6 @@ class Schedule:
         except BaseException as error:
             task.error = error
         finally:
-            sys.settrace(None)
             self._leave(task)
 
     def _leave(self, task: Task) -> None:
@@ -172,7 +173,8 @@ class Schedule:
 
     def _interrupt(self) -> None:
         """Pass the opcode before which the plan wanted to be asked."""
-        untrace()
+        if TRACES:
+            sys.settrace(None)
         if self.ending:
             raise Abort
         self.current.offset += self._opened
@@ -185,13 +187,14 @@ class Schedule:
         if self.gaps is not None and not offset:
             self._opened = _ENDLESS
         self._left[0] = self._opened
-        if me.traced and (self._opened or self.tracing):
+        if TRACES and me.traced and (self._opened or self.tracing):
             # only now: a thread that is traced runs many times as slowly
             sys.settrace(self._enter)
             self._follow_callers()
 
     def _close_window(self, me: Task) -> None:
-        untrace()
+        if TRACES:
+            sys.settrace(None)
         if self.gaps is not None:
             passed = me.offset + self._opened - max(0, self._left[0])
             place = (me.number, me.visits)
@@ -327,12 +330,23 @@ class Schedule:
             return follow
 
         def follow_lines(frame: types.FrameType, event: str, argument: Any) -> Any:
-            if event == "line" and not self.ending:
-                self.trace.append((self.current.number, frame.f_lineno, False))
+            if event == "line":
+                self.note_line(frame.f_lineno)
             follow(frame, event, argument)
             return follow_lines
 
         return follow_lines if self.tracing else follow
+
+    def pass_opcode(self) -> None:
+        """Count an opcode of interest, before which there may be an interruption."""
+        if self._left[0] > 0:
+            self._left[0] -= 1
+            if self._left[0] == 0:
+                self._interrupt()
+
+    def note_line(self, line: int) -> None:
+        if self.tracing and not self.ending:
+            self.trace.append((self.current.number, line, False))
 
     def _note_line_gone_on_with(self) -> None:
         line = self.line_of(sys._getframe())

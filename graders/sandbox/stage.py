@@ -21,6 +21,7 @@ import plans  # type: ignore[import-not-found]
 import props  # type: ignore[import-not-found]
 import schedules  # type: ignore[import-not-found]
 import standins  # type: ignore[import-not-found]
+import watching  # type: ignore[import-not-found]
 from keeping import MODULE, can_change, held_by, is_changed  # type: ignore[import-not-found]
 from tasks import Abort  # type: ignore[import-not-found]
 
@@ -62,6 +63,7 @@ class Stage:
     def replay(self, choices: list[Any]) -> list[Any]:
         """Play once more under known choices, with a trace of the lines."""
         with self._in_place():
+            watching.look_at_lines()
             plan = self._replay(choices)
             return [0, *self._play(plan, tracing=True)]
 
@@ -300,13 +302,19 @@ class Stage:
         except BaseException as error:  # the answer may raise anything at all
             return self.raised(error)
 
+    def _watch(self, code: types.CodeType) -> None:
+        """Have the scheduler look at what the answer's functions do."""
+        watching.watch(code)
+
     def _load(self) -> None:
         """Run the answer's module, once for all as long as nothing in it changes."""
         if self.held is None or is_changed(self.held, self.namespace):
             module = sys.modules[MODULE] = types.ModuleType(MODULE)
             module.__file__ = self.worker.filename
             self.namespace = module.__dict__
-            exec(marshal.loads(self.worker.code), self.namespace)
+            code = marshal.loads(self.worker.code)
+            self._watch(code)
+            exec(code, self.namespace)
             held = held_by(self.namespace, set())
             self.held = None if any(map(can_change, held)) else held
         self.worker.namespace = self.namespace

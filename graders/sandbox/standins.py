@@ -21,7 +21,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import schedules  # type: ignore[import-not-found]
-from opcodes import trace_for_all  # type: ignore[import-not-found]
+import watching  # type: ignore[import-not-found]
 from schedules import FIRST_IDENT, SECOND_NS
 from tasks import Abort, Nothing, Task  # type: ignore[import-not-found]
 
@@ -302,12 +302,11 @@ def patched() -> Iterator[None]:
         setattr(where, name, what)
     # it sorts by address, in the order of which locks are then taken
     vars(concurrent.futures._base)["id"] = rank_of
-    tracer = sys.gettrace()
-    trace_for_all()
+    watching.begin()
     try:
         yield
     finally:
-        sys.settrace(tracer)
+        watching.end()
         vars(concurrent.futures._base).pop("id", None)
         for where, name, what in before:
             with suppress(AttributeError):

@@ -58,7 +58,7 @@ PRELOAD = [
 OWN = {
     *("limits", "msgspec", "protocol", "worker"),
     *("awaiting", "keeping", "loops", "opcodes", "plans", "props", "real"),
-    *("schedules", "stage", "standins", "tasks"),
+    *("schedules", "stage", "standins", "tasks", "watching"),
 }
 # Importing these does something beside defining names.
 NOT_PRELOADED = {"antigravity", "idlelib", "test", "this", "tkinter", "turtle"}
