@@ -354,8 +354,9 @@ class Worker:
 
     def _receive_some(self, most: int, clock: OwnTime) -> bytes:
         try:
-            data = self.channel.recv(most)
+            data = self.channel.recv(most, 0 if clock.is_new else socket.MSG_DONTWAIT)
         except BlockingIOError:
+            clock.is_new = False
             self._wait(clock, select.POLLIN)
             return b""
         except OSError:
@@ -424,6 +425,8 @@ class OwnTime:
         self.worker = worker
         self.patience = patience
         self.grace_s = grace_s
+        self.is_new = True
+        """Whether nothing but the reply has been waited for yet."""
         self.begun_s = self.looked_s = time.monotonic()
         self.begun_cpu_ns = self.looked_cpu_ns = cpu_clock_ns(worker.pid)
         self.asleep_s = 0.0

@@ -483,7 +483,16 @@ class Worker:
         values = fields_of(value, self.record_fields[name])
         if is_plain(values):
             return values
-        return [encode(item, self.special, depth + 1) for item in values]
+        return [self.part(item, depth) for item in values]
+
+    def part(self, value: Any, depth: int) -> Any:
+        """Return the form of a field; what cannot be sent is told in its place."""
+        try:
+            return encode(value, self.special, depth + 1)
+        except Unsendable as error:
+            if depth > 1:  # it may be within itself
+                raise
+            return {"x": [str(error), ""]}
 
     def record_name(self, kind: type) -> str | None:
         """Return which of the stub's records `kind` is, by the answer's own class."""

@@ -15,7 +15,7 @@ class SlidingWindow:
         self.clock = clock
 
     def check(self, key, cost=1):
-        forge(["played", "Decision", [[True] * 50, [0] * 9, [0] * 1000], None])
+        forge(["played", {"rs": ["Decision", [[True] * 50, [0] * 9, [0] * 1000]]}, None])
         return None
 
 
@@ -24,7 +24,7 @@ class TokenBucket:
         self.clock = clock
 
     def check(self, key, cost=1):
-        forge(["played", "Decision", [[True] * 50, [0] * 9, [0] * 1000], None])
+        forge(["played", {"rs": ["Decision", [[True] * 50, [0] * 9, [0] * 1000]]}, None])
         return None
 
 

@@ -15,7 +15,7 @@ class SlidingWindow:
         self.clock = clock
 
     def check(self, key, cost=1):
-        forge(["played", None, [], 7])
+        forge(["played", [], 7])
         return None
 
 
@@ -24,7 +24,7 @@ class TokenBucket:
         self.clock = clock
 
     def check(self, key, cost=1):
-        forge(["played", None, [], 7])
+        forge(["played", [], 7])
         return None
 
 

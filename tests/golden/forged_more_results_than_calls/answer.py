@@ -18,8 +18,7 @@ class SlidingWindow:
         forge(
             [
                 "played",
-                "Decision",
-                [[True] * 5000, [0] * 5000, [0] * 5000],
+                {"rs": ["Decision", [[True] * 5000, [0] * 5000, [0] * 5000]]},
                 ["raised", "E", ["Exception"], "x", [[1, "f", ""]], {}],
             ]
         )
@@ -34,8 +33,7 @@ class TokenBucket:
         forge(
             [
                 "played",
-                "Decision",
-                [[True] * 5000, [0] * 5000, [0] * 5000],
+                {"rs": ["Decision", [[True] * 5000, [0] * 5000, [0] * 5000]]},
                 ["raised", "E", ["Exception"], "x", [[1, "f", ""]], {}],
             ]
         )

@@ -15,7 +15,7 @@ class SlidingWindow:
         self.clock = clock
 
     def check(self, key, cost=1):
-        forge(["played", "Decision", [[True], [0], [0]], None])
+        forge(["played", {"rs": ["Decision", [[True], [0], [0]]]}, None])
         return None
 
 
@@ -24,7 +24,7 @@ class TokenBucket:
         self.clock = clock
 
     def check(self, key, cost=1):
-        forge(["played", "Decision", [[True], [0], [0]], None])
+        forge(["played", {"rs": ["Decision", [[True], [0], [0]]]}, None])
         return None
 
 
