@@ -29,6 +29,7 @@ MAX_HASHED = 10_000
 
 MANY = 64
 """From how many items on a list of one kind travels by columns."""
+MAX_COLUMN_DEPTH = 8
 MAX_PARTS = 1 << 20
 """Most items of lists within a list that travel by columns."""
 MAX_BITS = 10_000
@@ -144,7 +145,8 @@ def _refuse_costly(keys: Collection[Any], base: type) -> None:
 def _encode_list(values: list[Any], special: Special, depth: int) -> Any:
     if is_plain(values):
         return values
-    columns = _columns(values, special, depth) if len(values) >= MANY else None
+    by_columns = len(values) >= MANY and depth < MAX_COLUMN_DEPTH
+    columns = _columns(values, special, depth) if by_columns else None
     return columns or [encode(item, special, depth + 1) for item in values]
 
 

@@ -132,8 +132,11 @@ def test_a_list_of_itself_is_refused_at_once(length: int) -> None:
     """A cycle through a long list is found, not unrolled."""
     cycle: list[Any] = []
     cycle.extend([cycle] * length)
-    with pytest.raises(Unsendable):
-        encode(cycle, foreign)
+    loop: list[Any] = []
+    loop.append(loop)
+    for value in (cycle, [loop] * length):
+        with pytest.raises(Unsendable, match="or a cycle"):
+            encode(value, foreign)
 
 
 @pytest.mark.parametrize(
