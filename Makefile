@@ -82,8 +82,8 @@ audit: ready-dev ## the author's gate, for all katas or KATA=name
 	@.venv/bin/kata audit $(KATA)
 
 .PHONY: bench
-bench: ready-dev ## measure the grader itself
-	@.venv/bin/python -m benchmarks
+bench: ready-dev ## measure the grader itself; all katas, or KATA=name
+	@.venv/bin/python -m benchmarks $(KATA)
 
 .PHONY: ready ready-dev
 ready: $(if $(wildcard $(READY_DEV)),,$(READY))

@@ -1,4 +1,4 @@
-"""How long the loop takes beside bare pytest on the same checks, and a call's cost.
+"""How long the loop takes beside bare pytest, and fast answers beside libraries.
 
 Whole commands, interleaved in the same run; the median of the rounds is shown, and the
 fastest and slowest beside it.
@@ -12,6 +12,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from statistics import median
 from typing import Any
 
@@ -26,8 +28,12 @@ CALLS = 3_000
 
 
 def main() -> None:
-    for name in kata_names():
+    """Measure all katas, or those that are named on the command line."""
+    names = sys.argv[1:] or kata_names()
+    for name in names:
         show_loop(read_kata(name))
+        if find_spec(f"benchmarks.{name}"):
+            import_module(f"benchmarks.{name}").compare()
     show_call_costs()
     explorer.main()
 
