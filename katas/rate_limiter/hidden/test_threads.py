@@ -327,6 +327,23 @@ def test_next_after_one_gives_up(candidate):
 
 
 @check(level=4, category="correctness")
+def test_who_gave_up_takes_nothing(candidate):
+    """An `acquire` that gave up behind another takes nothing when that one is served."""
+    scene, limiter = scene_of(candidate, THREE)
+    scene.first(limiter.check("a", 3))
+    scene.thread(limiter.acquire("a", 2))
+    scene.thread(pause(1), limiter.acquire("a", 1, 5))
+    scene.finally_(limiter.check("a", 0))
+
+    def judge(history: History) -> None:
+        expect_at(call_of(history, 1), True, 10, "3 units are free at 10")
+        expect_at(call_of(history, 2), False, 6, "it waits for 5, behind another")
+        expect(history.finals[0].result, remaining=1, why="2 of 3 are taken at 10")
+
+    explore(scene, judge)
+
+
+@check(level=4, category="correctness")
 def test_refund_lets_go(candidate):
     """A refund lets all go at once for whom there is enough, in their order."""
     scene, limiter = scene_of(candidate, THREE)
