@@ -436,13 +436,20 @@ class OwnTime:
 
         What has passed since the last look is taken to have been like now.
         """
-        now_s, cpu_ns = time.monotonic(), cpu_clock_ns(self.worker.pid)
-        if not is_busy(self.worker.pid):
-            own_s = (cpu_ns - self.looked_cpu_ns) / 1e9
-            self.asleep_s += max(now_s - self.looked_s - own_s, 0.0)
-        self.looked_s, self.looked_cpu_ns = now_s, cpu_ns
-        self.worker.delay_s = delay_s(self.worker.pid)
-        return self._why_too_long(now_s)
+        if is_busy(self.worker.pid):
+            self.worker.delay_s = delay_s(self.worker.pid)
+        else:
+            self._note_sleep(time.monotonic() - self.looked_s)
+        self.looked_s = time.monotonic()
+        self.looked_cpu_ns = cpu_clock_ns(self.worker.pid)
+        return self._why_too_long(self.looked_s)
+
+    def _note_sleep(self, passed_s: float) -> None:
+        """Take for sleep what passed in which neither it nor we had to wait."""
+        cpu_s = (cpu_clock_ns(self.worker.pid) - self.looked_cpu_ns) / 1e9
+        waited_s = delay_s(self.worker.pid) - self.worker.delay_s
+        self.worker.delay_s += waited_s
+        self.asleep_s += max(passed_s - waited_s - cpu_s, 0.0)
 
     def _why_too_long(self, now_s: float) -> str:
         if self.used_s() > self.patience.left_s + self.grace_s:
@@ -463,10 +470,7 @@ class OwnTime:
         """Charge what this exchange took."""
         passed_s = time.monotonic() - self.looked_s
         if passed_s >= _SHORT_S:
-            cpu_ns = cpu_clock_ns(self.worker.pid) - self.looked_cpu_ns
-            waited_s = delay_s(self.worker.pid) - self.worker.delay_s
-            self.worker.delay_s += waited_s
-            self.asleep_s += max(passed_s - waited_s - cpu_ns / 1e9, 0.0)
+            self._note_sleep(passed_s)
         self.patience.used_s += self.used_s()
 
 
@@ -479,13 +483,24 @@ def cpu_clock_ns(pid: int) -> int:
 
 
 def delay_s(pid: int) -> float:
-    """Return how long a process's threads have waited for a processor, in seconds."""
-    total_ns = 0
-    with contextlib.suppress(OSError, LookupError, ValueError):
+    """Return how long a process and we have waited for a processor, in seconds.
+
+    Ours is in it because a reply that waits for us looks like an answer asleep.
+    """
+    total_ns = waited_ns("/proc/thread-self/schedstat")
+    with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/schedstat", "rb") as file:
-                total_ns += int(file.read().split()[1])
+            total_ns += waited_ns(f"/proc/{pid}/task/{thread}/schedstat")
     return total_ns / 1e9
+
+
+def waited_ns(schedstat: str) -> int:
+    with (
+        contextlib.suppress(OSError, LookupError, ValueError),
+        open(schedstat, "rb") as file,
+    ):
+        return int(file.read().split()[1])
+    return 0
 
 
 def is_busy(pid: int) -> bool:

@@ -221,6 +221,25 @@ def test_waiting_for_a_processor_is_not_charged(small: Zygote, work: str) -> Non
     assert patience.used_s < 1.5 * used_s
 
 
+@pytest.mark.usefixtures("crowded")
+def test_waiting_of_ours_is_not_charged(small: Zygote) -> None:
+    """When it is we who wait for a processor, an answer that replied has not slept."""
+    worker = loaded(small, "for _ in range(10 ** 4): pass")
+    before, begun = os.sched_getaffinity(0), time.monotonic()
+    patience = Patience(30)
+    os.sched_setaffinity(0, os.sched_getaffinity(small.process.pid))
+    os.sched_setaffinity(worker.pid, before)
+    try:
+        while time.monotonic() - begun < 2:
+            worker.request([CALL], patience)
+            sum(range(10**5))
+    finally:
+        os.sched_setaffinity(0, before)
+        used_s = worker.cpu_ns() / 1e9
+        worker.close()
+    assert patience.used_s < 1.5 * used_s
+
+
 def test_sleeping_is_charged(small: Zygote) -> None:
     """Time asleep is an answer's own, in one call as in many short ones."""
     worker = loaded(small, "time.sleep(0.02)")
