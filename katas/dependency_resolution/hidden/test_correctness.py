@@ -248,6 +248,7 @@ def test_cycles_are_shortest(candidate, graph):
 @example(graph=CHORD)
 @example(graph=MIDDLE)
 @example(graph={"c": ["d"], "d": ["c"], "a": ["b"], "b": ["a"]})
+@example(graph={**RING, "d": ["e"], "e": ["d"], "f": ["f"]})
 @example(graph={"c": ["b"], "b": ["a"], "a": ["c"]})
 @check(level=3, category="correctness", examples=10)
 def test_cycles_are_smallest(candidate, graph):

@@ -31,7 +31,7 @@ LONG = 2_000
 """Nodes of a chain: more than recursion gets through, too few to be about speed."""
 ODD_NAMES = ["", " ", "0", "a", "a10", "a9", "B", "a b", "é", "e\u0301", "ß", "🦀"]
 TWICE = {"a": ["b", "b", "c", "b"], "b": ["c", "c"], "c": []}
-WIDE = {"a": ["x", "y"], "b": ["y", "x"], "x": [], "y": []}
+UNEVENLY = {"a": ["b", "b"], "c": ["d"], "e": ["c"]}
 
 
 def chain(length: int) -> dict[str, list[str]]:
@@ -95,6 +95,7 @@ def test_order_has_bare_needs(candidate, needs):
 
 @given(graph=acyclic(most=6))
 @example(graph=TWICE)
+@example(graph=UNEVENLY)
 @example(graph={"a": ["b"]})
 @check(level=1, category="edge_cases", examples=6)
 def test_order_counts_a_need_once(candidate, graph):
@@ -230,6 +231,7 @@ def test_batches_have_bare_needs(candidate, needs):
 
 @given(graph=acyclic(most=6))
 @example(graph=TWICE)
+@example(graph=UNEVENLY)
 @example(graph={"a": ["b"], "b": ["c"]})
 @check(level=2, category="edge_cases", examples=6)
 def test_batches_count_a_need_once(candidate, graph):
@@ -344,6 +346,7 @@ def test_level_3_has_bare_needs(candidate, graph):
 
 @given(graph=graphs(most=6))
 @example(graph=TWICE)
+@example(graph=UNEVENLY)
 @example(graph=RING)
 @check(level=3, category="edge_cases", examples=6)
 def test_level_3_counts_a_need_once(candidate, graph):

@@ -328,7 +328,7 @@ def test_next_after_one_gives_up(candidate):
 
 @check(level=4, category="correctness")
 def test_who_gave_up_takes_nothing(candidate):
-    """An `acquire` that gave up behind another takes nothing when that one is served."""
+    """An `acquire` that gave up behind another takes nothing when that is served."""
     scene, limiter = scene_of(candidate, THREE)
     scene.first(limiter.check("a", 3))
     scene.thread(limiter.acquire("a", 2))

@@ -150,6 +150,7 @@ def test_read_is_lazy(candidate, texts):
 
 @given(lines=sales, rules=flat_rules)
 @example(lines=[line(100, 3)], rules=[rule("0.0625")])
+@example(lines=[line(5), line(5, id="2")], rules=[rule("0.1")])
 @example(lines=[line(1999, 2, "AB")], rules=[rule("0.0625"), rule("0.01", "B", id="s")])
 @check(level=1, category="correctness", examples=12)
 def test_tax_is_price_times_quantity_times_rate(candidate, lines, rules):
@@ -269,6 +270,8 @@ def test_totals_of_parts_add_up(candidate, lines, more, rules):
 @given(lines=dated_sales, rules=dated_rules)
 @example(lines=[line(100, day=day(1))], rules=[dated("A", -1, 0, "0.5")])
 @example(lines=[line(100, day=day(-2))], rules=[dated("A", -1, 0, "0.5")])
+@example(lines=[line(100, 1, "AB")], rules=THREE)
+@example(lines=[line(100, 1, "AB")], rules=THREE[::-1])
 @check(level=2, category="correctness", examples=40)
 def test_one_rule_is_chosen(candidate, lines, rules):
     """In each jurisdiction a line is taxed by the one rule of highest standing."""
@@ -418,6 +421,7 @@ some_prices = st.lists(st.sampled_from([40, 99, 100, 101, 260]), min_size=1, max
 @given(limit=limits, prices=some_prices, qty=small)
 @example(limit=100, prices=[40], qty=1)
 @example(limit=100, prices=[260], qty=1)
+@example(limit=100, prices=[40], qty=4)
 @check(level=3, category="correctness", examples=8)
 def test_exempt_below_is_a_cliff(candidate, limit, prices, qty):
     """`exempt_below`: units priced under the limit are exempt, others taxed in full."""
@@ -427,6 +431,7 @@ def test_exempt_below_is_a_cliff(candidate, limit, prices, qty):
 @given(limit=limits, prices=some_prices, qty=small)
 @example(limit=100, prices=[40], qty=1)
 @example(limit=100, prices=[260], qty=1)
+@example(limit=100, prices=[40], qty=4)
 @check(level=3, category="correctness", examples=8)
 def test_exempt_up_to_taxes_the_rest(candidate, limit, prices, qty):
     """`exempt_up_to`: only the part of the price above the limit is taxed."""
@@ -436,6 +441,7 @@ def test_exempt_up_to_taxes_the_rest(candidate, limit, prices, qty):
 @given(limit=limits, prices=some_prices, qty=small)
 @example(limit=100, prices=[40], qty=1)
 @example(limit=100, prices=[260], qty=1)
+@example(limit=100, prices=[40], qty=4)
 @check(level=3, category="correctness", examples=8)
 def test_cap_taxes_the_first_part(candidate, limit, prices, qty):
     """`cap`: only the first `limit` of each unit's price is taxed."""
@@ -591,6 +597,7 @@ def expect_shared(candidate: Any, lines: Any, rules: Any) -> None:
 @given(lines=dated_lines, rules=rules_of_all_kinds)
 @example(lines=[line(5), line(5, id="2")], rules=[rule("0.1")])
 @example(lines=[line(4, 1, "AB")], rules=named([rule("0.1"), rule("0.2", "B")]))
+@example(lines=[line(5), line(5, id="2", invoice="J")], rules=[rule("0.1")])
 @check(level=3, category="correctness", examples=40)
 def test_invoices_are_shared_out(candidate, lines, rules):
     """An invoice's exact taxes are summed, rounded once and shared out."""
@@ -761,6 +768,7 @@ def test_aggregator_rounds_by_line_unless_told(candidate, lines, rules):
 @example(calls=[("add", line(100)), ("add", line(200))], rules=[rule()])
 @example(calls=[("add", line(100)), ("correct", line(200))], rules=[rule()])
 @example(calls=[("correct", line(100)), ("add", line(200))], rules=[rule()])
+@example(calls=adding([line(100), line(200, invoice="J")]), rules=[rule()])
 @check(level=4, category="correctness", examples=10)
 def test_totals_may_be_asked_at_any_time(candidate, calls, rules):
     """After each call, the totals are those of the lines that are held then."""
@@ -986,6 +994,7 @@ def expect_conflicts(told: Any, held: Any, rules: Any, why: str) -> None:
 @given(calls=calls_of(4), rules=dated_rules)
 @example(calls=adding([line(1, 1, "AB")]), rules=THREE)
 @example(calls=adding([line(1, 1, "AB")]), rules=THREE[::-1])
+@example(calls=[("add", line(1)), ("correct", line(1, 1, "B"))], rules=THREE)
 @check(level=4, category="correctness", examples=20)
 def test_conflicts_are_rules_of_equal_standing(candidate, calls, rules):
     """A conflict is a rule in force passed over for another of the same standing."""

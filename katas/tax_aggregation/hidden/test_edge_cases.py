@@ -557,7 +557,7 @@ def test_an_id_twice_is_refused(candidate, apart, same):
 
 
 @given(rules=st.permutations(THREE), lines=dated_lines)
-@example(rules=[*THREE[::-1]], lines=[line(5, 1, "AB"), line(4, id="2")])
+@example(rules=[*THREE[::-1]], lines=[line(5, 1, "AB", id="2"), line(4)])
 @check(level=2, category="edge_cases", examples=3)
 def test_arguments_stay_as_they_are(candidate, rules, lines):
     """The lists of lines and rules are not changed, and both may be tuples."""

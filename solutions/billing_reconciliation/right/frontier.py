@@ -187,9 +187,9 @@ def reconcile(a: Sequence[Txn], b: Sequence[Txn], policy: Policy = Policy()) -> 
     told = [(x.id, y.id, differences(x, y, policy)) for x, y in pairs]
     used = {id(entry) for entry in chain.from_iterable(pairs)}
     left = [[e for e in side if id(e) not in used] for side in (mine, others)]
-    grouped = groups(*left, policy)
+    grouped = groups(left[0], left[1], policy)
     left = drop(left, grouped)
-    grouped += groups(*reversed(left), policy)
+    grouped += groups(left[1], left[0], policy)
     left = drop(left, grouped)
     names = [(one.id, tuple(sorted(e.id for e in some))) for one, some in grouped]
     return Report(
