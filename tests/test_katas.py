@@ -23,8 +23,8 @@ def some(folder: str, count: int) -> list[Path]:
     return list(dict.fromkeys(chosen))
 
 
-WRONG = some("wrong", 8)
-RIGHT = some("right", 2)
+WRONG = some("wrong", 4)
+RIGHT = some("right", 1)
 
 
 def label(file: Path) -> str:
