@@ -282,8 +282,8 @@ class Worker:
         self.printed = Printed()
         self.ending: Ending | None = None
         self.stopped: AnswerStopped | None = None
-        self.delay_s = 0.0
-        """How long it had waited for a processor when this was last looked at."""
+        self.delay_s = delay_s(pid)
+        """How long it and we had waited for a processor when this was last looked at."""
         self._descriptor = channel.fileno()
         self._event = select.POLLIN
         self._encode = msgspec.msgpack.Encoder().encode
