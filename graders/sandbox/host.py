@@ -283,7 +283,7 @@ class Worker:
         self.ending: Ending | None = None
         self.stopped: AnswerStopped | None = None
         self.delay_s = delay_s(pid)
-        """How long it and we had waited for a processor when this was last looked at."""
+        """How long it and we had waited for a processor when last looked at."""
         self._descriptor = channel.fileno()
         self._event = select.POLLIN
         self._encode = msgspec.msgpack.Encoder().encode
