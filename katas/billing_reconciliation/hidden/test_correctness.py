@@ -452,6 +452,7 @@ def test_free_pairs_are_valid(candidate, case):
 @example(case=bucket_case([0, 0, 0], [0, 0, 0], 0))
 @example(case=bucket_case([0, 1, 2], [1, 2, 3], 1))
 @example(case=bucket_case([1, 2, 3], [2, 1, 0], 1))
+@example(case=bucket_case([0, 5], [5], 1))
 @check(level=2, category="correctness", examples=12)
 def test_as_many_as_possible(candidate, case):
     """Of equal rows without a ref as many are matched as the window allows."""
@@ -712,6 +713,9 @@ def other_side(name: str) -> str:
 @example(case=group_case([(5, 0)], [(2, 0), (3, 0)]))
 @example(case=group_case([(5, 0)], [(2, 0), (3, 0)]).swapped())
 @example(case=group_case([(6, 0)], [(1, 0), (2, 0), (3, 0)]))
+@example(case=group_case([(5, 0), (5, 0)], [(2, 0), (3, 0)]))
+@example(case=group_case([(5, 1), (1, 1), (4, 1)], [(2, 1), (3, 1), (5, 0)]))
+@example(case=group_case([(3, 1), (1, 1)], [(4, 0), (2, 1), (1, 1)]))
 @example(case=group_case([(6, 0)], [(1, 0), (2, 0), (3, 0)], most=2))
 @example(case=group_case([(5, 0)], [(2, 0), (3, 4)]))
 @example(case=group_case([(11, 0)], [(1, 0), (2, 0), (3, 0), (5, 0)], most=3))
@@ -920,6 +924,16 @@ def in_zone(case: Case) -> str:
     case=Case(
         [row("a1", at=moment("2024-10-26T22:30"))],
         [row("b1", at=moment("2024-10-27T22:30"))],
+        Rules(0, tz="Europe/Berlin"),
+    )
+)
+@example(
+    case=Case(
+        [
+            row("a1", at=moment("2024-03-30T12:00")),
+            row("a2", at=moment("2024-03-31T22:30")),
+        ],
+        [row("b1", at=moment("2024-03-31T10:00"))],
         Rules(0, tz="Europe/Berlin"),
     )
 )
