@@ -205,6 +205,7 @@ def test_same_ref_and_all_the_same(candidate, case):
 @example(case=Case([row("a1", ref="r1")], [row("b1", 110, ref="r1")]))
 @example(case=Case([row("a1", ref="r1")], [row("b1", ref="r1", days=4)]))
 @example(case=Case([row("a1", ref="r1", days=4)], [row("b1", ref="r1")]))
+@example(case=Case([row("a1", ref="r1", hours=23)], [row("b1", ref="r1", days=4)]))
 @example(case=Case([row("a1", ref="r1")], [row("b1", ref="r1", currency="USD")]))
 @example(case=Case([row("a1", ref="r1")], [row("b1", ref="r1", kind="fee")]))
 @check(level=1, category="correctness", examples=12)
