@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -35,15 +36,15 @@ def label(file: Path) -> str:
 def audits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Audit]]:
     """An audit for each kata, its judges waiting."""
     found = {}
-    for name in kata_names():
-        kata = read_kata(name)
-        judges = Judges(kata)
-        judges.collect()
-        kept = Kept(tmp_path_factory.mktemp(name) / "kept.jsonl")
-        found[name] = Audit(kata, judges, kept, seeds=1)
-    yield found
-    for audit in found.values():
-        audit.judges.close()
+    # ended last first: each one's judges hold what those before them had opened
+    with ExitStack() as stack:
+        for name in kata_names():
+            kata = read_kata(name)
+            judges = stack.enter_context(Judges(kata))
+            judges.collect()
+            kept = Kept(tmp_path_factory.mktemp(name) / "kept.jsonl")
+            found[name] = Audit(kata, judges, kept, seeds=1)
+        yield found
 
 
 @pytest.fixture(params=kata_names())
