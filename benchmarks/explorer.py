@@ -13,10 +13,11 @@ from functools import partial
 from statistics import median
 
 from benchmarks.races import DEEP, SUBJECTS, Subject
-from graders.candidate import Answer, Candidate, NotDone
+from graders.candidate import Answer, Candidate
 from graders.contract import read_contract
 from graders.outcome import outcome_of
 from graders.plugin import DEEP as DEPTH
+from graders.raising import NotDone
 from graders.results import Verdict
 from graders.sandbox.host import AnswerStopped, Patience, Zygote
 

@@ -22,9 +22,9 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck, settings
 
-from graders.candidate import AnswerRaised, exception_class
 from graders.contract import Contract
 from graders.laws import law_of
+from graders.raising import AnswerRaised, exception_class
 
 _NO_CONTRACT = Contract(types.ModuleType("none"))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -303,8 +303,3 @@ def digest(*parts: object) -> str:
 
 def kept_file(kata: Kata) -> Path:
     return kata.folder.parents[1] / ".kata" / "audit" / f"{kata.name}.jsonl"
-
-
-def all_findings(audit: Audit) -> Iterable[Finding]:
-    for _, step in audit.steps():
-        yield from step()

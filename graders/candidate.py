@@ -6,7 +6,6 @@ promises. Every call is noted, so that the smallest failing example can be shown
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,6 +14,14 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from graders.contract import Contract
+from graders.raising import (
+    AnswerRaised,
+    LawBroken,
+    NotDone,
+    SmallestFound,
+    WrongType,
+    exception_class,
+)
 from graders.results import Verdict
 from graders.sandbox.host import (
     AnswerStopped,
@@ -25,59 +32,12 @@ from graders.sandbox.host import (
 )
 from graders.sandbox.protocol import Malformed, decode, encode
 from graders.showing import Foreign, clean, show, without_addresses
+from graders.story import Event, Failure, arguments, snake_case
 
 MAX_ITEMS = 1_000_000
 """Most items that are read from one iterator."""
 MAX_SHRINKS = 300
 """Most examples that are tried to make a failing one smaller."""
-
-
-class LawBroken(Exception):
-    """The answer did something that the law of a check forbids."""
-
-    verdict = Verdict.FAIL
-    story: tuple[str, ...] = ()
-    """For threads: what was set up, in place of the calls that were noted."""
-    schedule: tuple[str, ...] = ()
-    """For threads: the lines that ran, one column for each thread."""
-
-    def __init__(self, got: Any, expected: str, why: str = "") -> None:
-        super().__init__(f"expected {expected}{': ' + why if why else ''}")
-        self.got = got
-        self.expected = f"{expected}: {why}" if why else expected
-
-
-class WrongType(LawBroken):
-    """A result that is not of the type that the stub promises."""
-
-    def __init__(self, got: Any, problem: str) -> None:
-        super().__init__(got, problem.rpartition("expected ")[2])
-        self.args = (problem,)
-
-
-class AnswerRaised(Exception):
-    """An exception that the answer raised. Real ones are also of the builtin class."""
-
-    type_name = "Exception"
-    said = ""
-    bases: list[str]
-    frames: list[list[Any]]
-    expected = "no exception"
-
-    @property
-    def got(self) -> AnswerRaised:
-        return self
-
-    def __str__(self) -> str:
-        return f"{self.type_name}: {self.said}" if self.said else self.type_name
-
-
-class SmallestFound(BaseException):
-    """A failing example has been made smaller for long enough; the last one is it."""
-
-
-class NotDone(BaseException):
-    """The answer raised NotImplementedError, or a name of the stub is missing."""
 
 
 @dataclass(frozen=True)
@@ -90,26 +50,6 @@ class Answer:
 
     def load_operation(self, contract: Contract) -> list[Any]:
         return ["load", self.code, self.source, self.filename, contract.record_fields]
-
-
-@dataclass(slots=True)
-class Event:
-    """One line of the story that a check tells: a statement and what came of it."""
-
-    text: Callable[[int], str]
-    """Gives the statement as source, each value cut to a width."""
-    result: Any = None
-    raised: AnswerRaised | None = None
-    is_call: bool = True
-
-
-@dataclass
-class Failure:
-    """A failing example: what went wrong, and the story up to there."""
-
-    error: AnswerRaised | LawBroken
-    events: list[Event]
-    printed: str = ""
 
 
 class Step(NamedTuple):
@@ -689,39 +629,3 @@ class RemoteIterator:
         self._candidate.ask(
             ["close", self.number], Event(lambda width: "iterator.close()"), None
         )
-
-
-_CLASSES: dict[tuple[str, type], type[AnswerRaised]] = {}
-_BUILTIN = {
-    kind.__name__: kind
-    for kind in (
-        *(ArithmeticError, AssertionError, AttributeError, EOFError, IndexError),
-        *(KeyError, LookupError, NameError, OSError, OverflowError, RecursionError),
-        *(RuntimeError, TimeoutError, TypeError, ValueError, ZeroDivisionError),
-    )
-}
-
-
-def exception_class(
-    name: str, bases: list[Any], contract: Contract
-) -> type[AnswerRaised]:
-    """Return the class for an answer's exception: one per name, so that they compare.
-
-    hypothesis tells failures apart by class, so a new class each time would never end.
-    """
-    known = {**_BUILTIN, **contract.exceptions}
-    base = next((known[b] for b in bases if b in known), Exception)
-    key = (name, base)
-    if key not in _CLASSES:
-        # AnswerRaised first: its __str__ is the one to use
-        _CLASSES[key] = type(name, (AnswerRaised, base), {"type_name": name})
-    return _CLASSES[key]
-
-
-def arguments(args: Sequence[Any], kwargs: dict[str, Any], width: int) -> str:
-    named = (f"{key}={show(arg, width)}" for key, arg in kwargs.items())
-    return ", ".join([*(show(arg, width) for arg in args), *named])
-
-
-def snake_case(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

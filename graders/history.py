@@ -9,9 +9,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from graders.candidate import AnswerRaised, RemoteObject, arguments
+from graders.candidate import RemoteObject
+from graders.raising import AnswerRaised
 from graders.scenario import END, Call, Scenario
 from graders.showing import clean, without_addresses
+from graders.story import arguments
 
 Choices = list[tuple[int, int, int, int]]
 

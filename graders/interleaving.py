@@ -20,13 +20,13 @@ from typing import Any
 
 import msgspec
 
-from graders.candidate import AnswerRaised, LawBroken, WrongType
 from graders.history import OWN_THREAD as OWN_THREAD
 from graders.history import Choices, Reader, Wire
 from graders.history import Done as Done
 from graders.history import History as History
 from graders.history import at_once as at_once
 from graders.history import serial_equivalent as serial_equivalent
+from graders.raising import AnswerRaised, LawBroken, WrongType
 from graders.results import Verdict
 from graders.sandbox.host import AnswerStopped
 from graders.scenario import ARGUMENT as ARGUMENT

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from graders.candidate import AnswerRaised, Candidate, LawBroken
+from graders.candidate import Candidate
+from graders.raising import AnswerRaised, LawBroken
 from graders.results import Category
 from graders.showing import show
 

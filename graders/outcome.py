@@ -5,20 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from graders.candidate import (
-    Answer,
-    AnswerRaised,
-    Candidate,
-    Event,
-    Failure,
-    LawBroken,
-    NotDone,
-    WrongType,
-)
+from graders.candidate import Answer, Candidate
 from graders.checks import GraderFault, Outcome
+from graders.raising import AnswerRaised, LawBroken, NotDone, WrongType
 from graders.results import Counterexample, Verdict
 from graders.sandbox.host import AnswerStopped
 from graders.showing import show
+from graders.story import Event, Failure
 
 MAX_LINES = 2_000
 MAX_VALUE = 100_000

@@ -17,14 +17,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from graders.candidate import (
-    Candidate,
-    RemoteMethod,
-    RemoteObject,
-    arguments,
-    snake_case,
-)
+from graders.candidate import Candidate, RemoteMethod, RemoteObject
 from graders.showing import show
+from graders.story import arguments, snake_case
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from typing import Any
 
 import msgspec
 
-from graders.candidate import Answer, Candidate, NotDone
+from graders.candidate import Answer, Candidate
 from graders.checks import GraderFault, Outcome
 from graders.contract import Contract
+from graders.raising import NotDone
 from graders.results import SizePoint, Timing, Verdict
 from graders.sandbox.host import AnswerStopped, Patience, Worker, Zygote
 from graders.sandbox.protocol import Malformed

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from graders.candidate import Answer, Candidate, NotDone
+from graders.candidate import Answer, Candidate
 from graders.checks import Outcome
 from graders.contract import Contract, read_contract
 from graders.judges import Judges
 from graders.kata import Kata, read_kata
 from graders.outcome import outcome_of
+from graders.raising import NotDone
 from graders.results import (
     Category,
     Counterexample,

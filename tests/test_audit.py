@@ -15,7 +15,7 @@ from conftest import (
     MakeKata,
 )
 
-from graders.audit import Audit, Finding, Kept, all_findings, digest, is_caught
+from graders.audit import Audit, Finding, Kept, digest, is_caught
 from graders.judges import Judges
 from graders.kata import Kata
 from graders.results import Verdict
@@ -89,7 +89,7 @@ def test_a_good_kata_has_no_problems(make_kata: MakeKata) -> None:
     with Judges(kata, count=2) as judges:
         judges.collect()
         audit = Audit(kata, judges, Kept(kata.folder / "kept.jsonl"), seeds=2)
-        findings = list(all_findings(audit))
+        findings = [found for _, step in audit.steps() for found in step()]
     assert problems(findings) == []
     steps = {finding.step for finding in findings}
     assert {"stub", "reference", "naive", "wrong", "mutants", "check"} <= steps

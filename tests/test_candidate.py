@@ -8,15 +8,10 @@ from typing import Any
 import pytest
 from conftest import REFERENCE, STUB, Try
 
-from graders.candidate import (
-    Answer,
-    AnswerRaised,
-    Candidate,
-    NotDone,
-    exception_class,
-)
+from graders.candidate import Answer, Candidate
 from graders.contract import Contract
 from graders.laws import expect, require
+from graders.raising import AnswerRaised, NotDone, exception_class
 from graders.results import Verdict
 from graders.sandbox.host import Patience
 

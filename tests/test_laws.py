@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graders.candidate import AnswerRaised, LawBroken, exception_class
 from graders.contract import Contract
 from graders.laws import check, expect, law_of, refused, require
+from graders.raising import AnswerRaised, LawBroken, exception_class
 from graders.results import Category
 
 

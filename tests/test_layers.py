@@ -12,7 +12,16 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = (
-    {"results", "showing", "kata", "contract", "mutants", "sandbox"},
+    {
+        "results",
+        "showing",
+        "kata",
+        "contract",
+        "mutants",
+        "sandbox",
+        "raising",
+        "story",
+    },
     {"candidate", "checks"},
     {
         *("history", "interleaving", "laws", "outcome", "scenario", "scoring", "speed"),

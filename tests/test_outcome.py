@@ -9,20 +9,14 @@ from typing import Any
 import pytest
 from conftest import REFERENCE, Try
 
-from graders.candidate import (
-    Answer,
-    AnswerRaised,
-    Candidate,
-    Event,
-    Failure,
-    LawBroken,
-    NotDone,
-)
+from graders.candidate import Answer, Candidate
 from graders.checks import GraderFault
 from graders.laws import expect
 from graders.outcome import MAX_LINES, brief, code_of, load_problem, outcome_of
+from graders.raising import AnswerRaised, LawBroken, NotDone
 from graders.results import Counterexample, Verdict
 from graders.sandbox.host import AnswerStopped
+from graders.story import Event, Failure
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,8 @@ from strategies import (
     txns,
 )
 
-from graders.candidate import AnswerRaised, LawBroken
 from graders.laws import check, expect, refused, require
+from graders.raising import AnswerRaised, LawBroken
 
 turns = st.integers(0, 6)
 DECIMALS = {"EUR": 2, "JPY": 0, "KWD": 3}

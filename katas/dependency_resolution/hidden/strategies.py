@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from oracle import Needs, needs_of
 
-from graders.candidate import Candidate, LawBroken
+from graders.candidate import Candidate
 from graders.laws import NotRefused, require
+from graders.raising import LawBroken
 
 Graph = dict[str, list[str]]
 NAMES = "abcdef"
