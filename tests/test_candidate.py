@@ -209,6 +209,33 @@ def test_an_exception_is_the_answers(try_on: Try) -> None:
     passes(try_on(RAISING, check))
 
 
+@pytest.mark.parametrize(
+    "holds",
+    [
+        "__slots__ = ('size',)\n    def __init__(self, n):\n        self.size = n",
+        "size = property(lambda self: self.args[0])",
+        "size = 3",
+        "bad = property(lambda self: exit())\n    size = property(lambda self: 3)",
+    ],
+)
+def test_an_exception_holds_attributes_in_any_way(try_on: Try, holds: str) -> None:
+    """A slot, a property or a value of the class is an attribute as any other."""
+    answer = f"""
+class Own(ValueError):
+    {holds}
+
+def double(n):
+    raise Own(n)
+"""
+
+    def check(candidate: Candidate) -> None:
+        with pytest.raises(ValueError) as caught:
+            candidate.double(3)
+        expect(caught.value.size, 3)  # type: ignore[attr-defined]
+
+    passes(try_on(answer, check))
+
+
 def test_an_exception_has_the_answers_lines(try_on: Try) -> None:
     """An exception that nobody expected is an error, with the answer's own line."""
     outcome = try_on(RAISING, double)

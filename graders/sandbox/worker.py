@@ -17,7 +17,7 @@ import random
 import sys
 import types
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from mmap import mmap
@@ -40,6 +40,7 @@ _CHUNK = 1 << 13
 Act = Callable[[], Any]
 _MAX_TEXT = 2000
 _MAX_FRAMES = 5
+_MAX_ATTRIBUTES = 8
 
 
 class Clock:
@@ -544,8 +545,25 @@ class Worker:
 
     def attributes(self, error: BaseException) -> dict[str, Any]:
         """Return what the exception carries beside its message."""
-        found = list(vars(error).items())[:8] if hasattr(error, "__dict__") else []
-        return {str(k)[:80]: self.encode_or_foreign(v) for k, v in found}
+        found = {}
+        for name in public_names(error)[:_MAX_ATTRIBUTES]:
+            with suppress(BaseException):  # a property may do anything at all
+                found[name[:80]] = self.encode_or_foreign(getattr(error, name))
+        return found
+
+
+def public_names(error: BaseException) -> list[str]:
+    """Return the names of an exception's attributes: its own, then its classes'."""
+    own = list(vars(error)) if hasattr(error, "__dict__") else []
+    kinds = [kind for kind in type(error).__mro__ if kind.__module__ == MODULE]
+    held = [name for kind in kinds for name in vars(kind) if is_held(kind, name)]
+    names = dict.fromkeys([*own, *held])
+    return [name for name in names if type(name) is str and name[:1] != "_"]
+
+
+def is_held(kind: type, name: str) -> bool:
+    """Tell whether instances have it as a value: a slot, a property or a constant."""
+    return not callable(inspect.getattr_static(kind, name))
 
 
 @contextmanager
