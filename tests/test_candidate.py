@@ -229,7 +229,7 @@ def double(n):
 """
 
     def check(candidate: Candidate) -> None:
-        with pytest.raises(ValueError) as caught:
+        with pytest.raises(ValueError, match="Own") as caught:
             candidate.double(3)
         expect(caught.value.size, 3)  # type: ignore[attr-defined]
 
