@@ -206,7 +206,7 @@ def crowded(small: Zygote) -> Iterator[None]:
     [
         "for _ in range(4 * 10 ** 6): pass",
         "import threading\n"
-        "for _ in range(300):\n"
+        "for _ in range(1500):\n"
         "    thread = threading.Thread(target=len, args=[()])\n"
         "    thread.start()\n"
         "    thread.join()",
