@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise, product
 from typing import Any
 
 from scenes import (
@@ -133,19 +134,21 @@ def test_total_at_one_instant(candidate):
 @check(level=1, category="correctness")
 def test_balance_shows_whole_transfers(candidate):
     """Whoever sees one side of a transfer done then sees the other side done."""
-    scene, bank = bank_of(candidate, a=10, b=0)
-    scene.thread(bank.transfer("a", "b", 5))
-    scene.thread(bank.balance("a"), bank.balance("b"))
-    scene.thread(bank.balance("b"), bank.balance("a"))
+    for order, before in (("ab", 10), ("ba", 0)):
+        for slow in (True, False):
+            scene, bank = bank_of(candidate, hasty=False, a=10, b=0)
+            # slow, one side is changed at 10 and the other at 20
+            amount = scene.number(5, pause(10)) if slow else 5
+            scene.thread(bank.transfer("a", "b", amount))
+            scene.thread(*[pause(15)] * slow, *map(bank.balance, order))
 
-    def judge(history: History) -> None:
-        for thread, before, after in ((2, 10, 5), (3, 0, 5)):
-            first, second = [done.result for done in history.thread(thread)]
-            require(first in (before, after), first, f"{before} or {after}")
-            if first == after:
-                expect(second, 5, why=f"the transfer is done: {first} was seen before")
+            def judge(history: History, before: int = before) -> None:
+                first, second = [done.result for done in history.of("balance")]
+                require(first in (before, 5), first, f"{before} or 5")
+                if first == 5:
+                    expect(second, 5, why="the transfer is done: 5 was seen before")
 
-    explore(scene, judge)
+            explore(scene, judge, schedules=5 if slow else 90)
 
 
 @check(level=1, category="correctness")
@@ -184,6 +187,22 @@ def test_frozen_transfer(candidate):
         expect_not_held_up(history, 3, 2)
 
     explore(scene, judge, schedules=25)
+
+
+@check(level=1, category="edge_cases")
+def test_frozen_among_many(candidate):
+    """A transfer that is frozen holds up none of many others, whatever their names."""
+    names = [f"n{number}" for number in range(200)]
+    scene, bank = bank_of(candidate, hasty=False, **dict.fromkeys(["a", *names], 9))
+    slow = scene.number(5, pause(100))
+    scene.thread(bank.transfer("a", "n0", slow))
+    others = [bank.transfer(one, other, 1) for one, other in pairwise(names[1:])]
+    scene.thread(pause(1), *others)
+
+    def judge(history: History) -> None:
+        expect_not_held_up(history, 2, 1)
+
+    explore(scene, judge, schedules=3)
 
 
 @check(level=1, category="correctness")
@@ -298,6 +317,22 @@ def test_other_keys_go_on(candidate):
         expect(last(history, 1).result, 1, why="then its load goes on")
 
     explore(scene, judge, schedules=40)
+
+
+@check(level=2, category="edge_cases")
+def test_many_other_keys_go_on(candidate):
+    """While a key is loaded, any of many others can be loaded, whatever its hash."""
+    scene, cache = cache_of(candidate, hasty=False)
+    gate, known = scene.gate(), scene.script(3)
+    scene.thread(cache.get(0, scene.script(does(gate.wait(), gives=1))))
+    gets = [cache.get(key, known) for key in range(1, 200)]
+    scene.thread(pause(1), *gets, gate.open())
+
+    def judge(history: History) -> None:
+        got = [done.result for done in history.thread(2)]
+        expect(got, [3] * len(gets), why="0 is still being loaded")
+
+    explore(scene, judge, schedules=3)
 
 
 @check(level=2, category="correctness")
@@ -515,6 +550,26 @@ def test_wakes_at_once(candidate):
             expect_until(done, when, "an item is taken out then")
 
     explore(scene, judge_puts, schedules=20)
+
+
+@check(level=2, category="correctness")
+def test_each_is_woken(candidate):
+    """When several wait and as much comes at once, all of them go on at that moment."""
+    for number, wait in product((1, 2), ("get", "put")):
+        held = () if wait == "get" else (8, 9)
+        scene, queue = queue_of(candidate, 2, *held, hasty=False)
+        gets = [queue.get() for _ in range(number)]
+        puts = [queue.put(item) for item in range(number)]
+        waiting, coming = (gets, puts) if wait == "get" else (puts, gets)
+        for call in waiting:
+            scene.thread(call)
+        scene.thread(pause(5), *coming)
+
+        def judge(history: History) -> None:
+            for done in history.of("get", "put"):
+                expect_until(done, 5, "there is an item, or room, for each by then")
+
+        explore(scene, judge, schedules=15)
 
 
 @check(level=2, category="correctness")
@@ -740,17 +795,38 @@ def test_several_waiting_writers(candidate):
 
 
 @check(level=3, category="correctness")
+def test_reader_between_two_writers(candidate):
+    """A reader does not pass a waiting writer by joining one that waited before it."""
+    scene, lock = lock_of(candidate)
+    scene.thread(within(lock.reading(), pause(10)))
+    scene.thread(pause(1), within(lock.writing(), pause(5)))
+    scene.thread(pause(2), within(lock.reading(), pause(5)))
+    scene.thread(pause(3), within(lock.writing(), pause(5)))
+    scene.thread(pause(4), within(lock.reading(), pause(5)))
+
+    def judge(history: History) -> None:
+        spans = {s.thread: s for s in history.spans("reading", "writing")}
+        late = spans[5].at
+        for thread in (2, 4):
+            left = spans[thread].until
+            require(late >= left, late, f"T5 after T{thread}, which leaves at {left}")
+
+    explore(scene, judge, schedules=15)
+
+
+@check(level=3, category="correctness")
 def test_writer_waits_for_all_readers(candidate):
     """A writer gets in when the last of the readers has left, and at that moment."""
     scene, lock = lock_of(candidate)
     scene.thread(within(lock.reading(), pause(10)))
     scene.thread(within(lock.reading(), pause(20)))
     scene.thread(pause(1), within(lock.writing(), pause(1)))
+    scene.thread(pause(2), within(lock.reading()))  # is woken with the writer, or not
 
     def judge(history: History) -> None:
-        expect_in_at(history, T1=0, T2=0, T3=20)
+        expect_in_at(history, T1=0, T2=0, T3=20, T4=21)
 
-    explore(scene, judge, schedules=15)
+    explore(scene, judge, schedules=20)
 
 
 @check(level=3, category="correctness")
