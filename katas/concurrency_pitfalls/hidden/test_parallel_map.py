@@ -282,14 +282,14 @@ def test_first_failure_in_order(candidate):
 def test_earlier_calls_are_made(candidate):
     """An early failure keeps none of the items before it from being handed out."""
     rows = {1: KeyError("one")}
-    mapped = Mapped(candidate, range(9), rows, limit=3, hasty=True)
+    mapped = Mapped(candidate, range(2), rows, limit=2)
     mapped.scene.thread(*mapped.reads(2))
 
     def judge(history: History) -> None:
         expect(read(history), [0], why="it is before the failures")
         expect_very(last(history, 1), mapped.table, "one")
 
-    explore(mapped.scene, judge, schedules=200, expects=(KeyError,))
+    explore(mapped.scene, judge, schedules=300, expects=(KeyError,))
 
 
 @check(level=3, category="correctness")
@@ -436,12 +436,12 @@ def test_close_ends_it(candidate):
 @check(level=3, category="edge_cases")
 def test_any_item_and_result(candidate):
     """None and the like are items and results like any other."""
-    items = [None, 0, None, False, "", ()]
-    mapped = Mapped(candidate, items, limit=2)
+    rows = {None: 7, "": None, (): ""}  # the function is to be called for each
+    mapped = Mapped(candidate, [None, 0, None, False, "", ()], rows, limit=2)
     mapped.scene.thread(*mapped.reads(7))
 
     def judge(history: History) -> None:
-        expect(read(history)[:-1], items)
+        expect(read(history)[:-1], [7, 0, 7, False, None, ""])
         require(last(history, 1).result is END, last(history, 1).value, "StopIteration")
 
     explore(mapped.scene, judge, schedules=10)
