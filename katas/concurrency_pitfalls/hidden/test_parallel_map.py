@@ -242,7 +242,7 @@ def test_nothing_started_after_a_failure(candidate):
     fails = does(pause(5), gives=KeyError("one"))
     for limit, slow in ((1, {}), (2, {0: 20}), (3, {0: 20, 2: 8}), (3, {2: 20, 0: 8})):
         rows = {item: does(pause(time), gives=item) for item, time in slow.items()}
-        mapped = Mapped(candidate, range(12), {**rows, 1: fails}, limit=limit)
+        mapped = Mapped(candidate, count(), {**rows, 1: fails}, limit=limit)
         mapped.scene.thread(*mapped.reads(3))
 
         def judge(history: History, mapped: Mapped = mapped) -> None:
@@ -258,6 +258,23 @@ def expect_none_after(history: History, mapped: Mapped) -> None:
     failed = min(done.ended for done in calls if done.error is not None)
     late = [done.args[0] for done in calls if done.began > failed]
     require(not late, f"started afterwards: {late}", "nothing started after a failure")
+
+
+@check(level=3, category="correctness")
+def test_not_started_when_it_comes(candidate):
+    """An item that was on its way when a call failed is not started when it comes."""
+    for limit in (2, 3):
+        slow = [does(pause(20), gives=item) for item in (2, 3, 4)]
+        rows = {0: does(pause(3), gives=0), 1: does(pause(9), gives=KeyError("one"))}
+        mapped = Mapped(candidate, [0, 1, *slow], rows, limit=limit)
+        mapped.scene.thread(*mapped.reads(2))
+
+        def judge(history: History, mapped: Mapped = mapped) -> None:
+            expect(read(history), [0], why="it is before the failure")
+            expect_very(last(history, 1), mapped.table)
+            expect(mapped.started(history), [0, 1], why="2 comes long after 1 failed")
+
+        explore(mapped.scene, judge, schedules=15, expects=(KeyError,))
 
 
 @check(level=3, category="correctness")

@@ -237,7 +237,8 @@ def parallel_map(
                 except BaseException as error:
                     broken = error
                 else:
-                    jobs.append(Job(function, item))
+                    if all(job.error is None for job in jobs):  # it may have been long
+                        jobs.append(Job(function, item))
             if not jobs:
                 break
             jobs[0].thread.join()

@@ -211,11 +211,14 @@ def _results(
         while True:
             while len(unread) < limit and not any(map(_has_failed, unread)):
                 try:
-                    unread.append(pool.submit(function, next(items)))
+                    item = next(items)
                 except StopIteration:
                     break
                 except BaseException as error:
                     unread.append(_failure(error))
+                else:
+                    if not any(map(_has_failed, unread)):  # the item may have been long
+                        unread.append(pool.submit(function, item))
             if not unread:
                 return
             yield unread.popleft().result()

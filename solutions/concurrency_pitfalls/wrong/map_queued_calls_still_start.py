@@ -231,7 +231,8 @@ def _results(
                     source = None
                     unread.append(_failure(error))
                 else:
-                    unread.append(pool.submit(call, next(places), item))
+                    if not failed:  # the item may have been long
+                        unread.append(pool.submit(call, next(places), item))
             if not unread:
                 return
             yield unread.popleft().result()
