@@ -14,6 +14,7 @@ from strategies import (
     DIAMOND,
     FREED,
     LATE,
+    LATER_ROW,
     MIDDLE,
     RING,
     STEPS,
@@ -30,6 +31,7 @@ from strategies import (
     expect_unsatisfiable,
     graphs,
     listed_twice,
+    tangles,
     with_implied,
 )
 
@@ -232,6 +234,7 @@ def test_cycles_are_cycles(candidate, graph):
 @example(graph=CHORD)
 @example(graph=MIDDLE)
 @example(graph={"a": ["b"], "b": ["c", "a"], "c": ["a"]})
+@example(graph=LATER_ROW)
 @check(level=3, category="correctness", examples=12)
 def test_cycles_are_shortest(candidate, graph):
     """No cycle of a component is shorter than the one that is listed."""
@@ -250,6 +253,7 @@ def test_cycles_are_shortest(candidate, graph):
 @example(graph={"c": ["d"], "d": ["c"], "a": ["b"], "b": ["a"]})
 @example(graph={**RING, "d": ["e"], "e": ["d"], "f": ["f"]})
 @example(graph={"c": ["b"], "b": ["a"], "a": ["c"]})
+@example(graph=LATER_ROW)
 @check(level=3, category="correctness", examples=10)
 def test_cycles_are_smallest(candidate, graph):
     """Of a component's shortest cycles it is the smallest one, rotated; all sorted."""
@@ -454,6 +458,52 @@ FORGOTTEN = (
     },
 )
 """a 2.0.0 has to be taken back, and what it needed with it."""
+TAKEN_BACK = (
+    {"a": "*"},
+    {
+        "a": {"2.0.0": {"b": "*", "c": "*"}, "1.0.0": {}},
+        "b": {"1.0.0": {"z": "*"}},
+        "c": {"1.0.0": {}},
+    },
+)
+"""With a 2.0.0 all that it needed goes, also what has not been decided by then."""
+DEMAND_GONE = (
+    {"d": ">=1.0.0"},
+    {
+        "a": {"1.0.0": {}, "2.0.0": {"a": ">=1.0.0", "c": "*", "d": ">=2.0.0"}},
+        "b": {"1.0.0": {"a": "*", "d": ">=2.0.0"}},
+        "c": {"1.0.0": {}, "2.0.0": {}},
+        "d": {
+            "1.0.0": {"d": "*"},
+            "2.0.0": {"a": "!=1.0.0", "b": ">2.0.0", "c": "!=1.0.0"},
+        },
+    },
+)
+"""What was asked of d by choices that are taken back does not hold for 1.0.0."""
+OWN_NEEDS = (
+    {"a": "<3.0.0", "b": ">=10.0.0"},
+    {
+        "a": {"1.0.0": {"a": "*"}, "2.0.0": {}},
+        "b": {
+            "1.0.0": {},
+            "2.0.0": {"a": ">=3.0.0", "b": "<1.0.0"},
+            "3.0.0": {},
+            "10.0.0": {"a": "!=2.0.0", "b": "=10.0.0"},
+        },
+    },
+)
+"""What b 10.0.0 needs goes against a, which was decided before."""
+ALL_THREE = (
+    {"a": "*", "b": "*", "c": "*", "d": "*"},
+    {
+        "a": {"1.0.0": {"x": "!=0.9.0"}},
+        "b": {"1.0.0": {"x": "!=0.10.0"}},
+        "c": {"1.0.0": {"x": "!=1.0.0"}},
+        "d": {"1.0.0": {}},
+        "x": {"0.9.0": {}, "0.10.0": {}, "1.0.0": {}},
+    },
+)
+"""Any two of a, b and c go together; d has nothing to do with it."""
 
 
 @given(case=cases())
@@ -461,6 +511,7 @@ FORGOTTEN = (
 @example(case=LATE_WORD)
 @example(case=STUCK)
 @example(case=FORGOTTEN)
+@example(case=OWN_NEEDS)
 @check(level=4, category="correctness", examples=12)
 def test_resolve_keeps_constraints(candidate, case):
     """The chosen versions meet every constraint of root and of each other."""
@@ -474,6 +525,7 @@ def test_resolve_keeps_constraints(candidate, case):
 
 @given(case=cases())
 @example(case=FORGOTTEN)
+@example(case=TAKEN_BACK)
 @example(case=STUCK)
 @example(case=({"a": "*"}, {"a": {"1.0.0": {}}, "b": {"1.0.0": {}}}))
 @check(level=4, category="correctness", examples=12)
@@ -490,7 +542,7 @@ def test_resolve_only_what_is_needed(candidate, case):
     require(got.keys() <= needed, got, wanted)
 
 
-@given(case=cases())
+@given(case=cases() | tangles())
 @example(case=LOWER)
 @example(case=LATE_WORD)
 @example(case=EARLIER_WINS)
@@ -499,6 +551,9 @@ def test_resolve_only_what_is_needed(candidate, case):
 @example(case=SORTED_NEEDS)
 @example(case=STUCK)
 @example(case=FORGOTTEN)
+@example(case=TAKEN_BACK)
+@example(case=DEMAND_GONE)
+@example(case=OWN_NEEDS)
 @example(case=TWO_REASONS)
 @check(level=4, category="correctness", examples=40)
 def test_resolve_takes_newest(candidate, case):
@@ -570,6 +625,7 @@ def test_resolve_reads_all_parts(candidate, parts):
 @given(case=disputes())
 @example(case=PAIR)
 @example(case=GONE)
+@example(case=ALL_THREE)
 @example(case=({"a": "*"}, {"a": {"1.0.0": {"b": "=2.0.0"}}, "b": {"1.0.0": {}}}))
 @check(level=4, category="correctness", examples=15)
 def test_resolve_knows_when_not(candidate, case):
@@ -582,6 +638,7 @@ def test_resolve_knows_when_not(candidate, case):
 @given(case=disputes())
 @example(case=PAIR)
 @example(case=GONE)
+@example(case=ALL_THREE)
 @check(level=4, category="correctness", examples=15)
 def test_because_conflicts(candidate, case):
     """The constraints of root on the names in `because` cannot all be met."""
@@ -598,6 +655,7 @@ def test_because_conflicts(candidate, case):
 @given(case=disputes())
 @example(case=PAIR)
 @example(case=GONE)
+@example(case=ALL_THREE)
 @example(
     case=(
         {"a": "=1.0.0", "b": "*", "c": "*"},

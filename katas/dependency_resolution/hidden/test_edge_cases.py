@@ -389,6 +389,9 @@ def test_level_3_only_reads(candidate, graph):
     candidate.affected(kept, changed)
     expect_unchanged(kept, graph)
     expect_unchanged(changed, ["b"])
+    changed = candidate.keep({"b"}, "changed")
+    candidate.affected(kept, changed)
+    expect_unchanged(changed, {"b"})
 
 
 @given(graph=acyclic(most=5), unknown=st.sampled_from(["zoo", "A", "ab"]))
@@ -565,8 +568,8 @@ def test_resolve_refuses_part(candidate, bad):
         candidate.resolve({"a": bad}, index)
 
 
-@given(place=st.integers(0, 4))
-@each(range(5), "place")
+@given(place=st.integers(0, 6))
+@each(range(7), "place")
 @check(level=4, category="edge_cases", examples=1)
 def test_resolve_reads_all(candidate, place):
     """Bad text is refused by name wherever it stands, reachable or not."""
@@ -575,8 +578,8 @@ def test_resolve_reads_all(candidate, place):
     if place == 1:
         index["c"]["1.0"] = {}
     elif place > 1:
-        name, version = [("a", "1.0.0"), ("b", "1.0.0"), ("c", "1.0.0")][place - 2]
-        index[name][version] = {"a": "1.0"}
+        name, need = ["aa", "ba", "ca", "cz", "az"][place - 2]
+        index[name]["1.0.0"] = {need: "1.0"}
     with refused(candidate, naming="1.0"):
         candidate.resolve(root, index)
 
