@@ -408,6 +408,15 @@ BREADTH = (
     },
 )
 """b is decided before c, though c is asked for earlier."""
+ROOT_FIRST = (
+    {"a": "*", "c": "*"},
+    {
+        "a": {"1.0.0": {"b": "*"}},
+        "b": {"1.0.0": {}, "2.0.0": {}},
+        "c": {"1.0.0": {}, "2.0.0": {"b": "=1.0.0"}},
+    },
+)
+"""c is decided before b, though b is smaller: root asked for c."""
 SORTED_NEEDS = (
     {"a": "*"},
     {
@@ -548,6 +557,7 @@ def test_resolve_only_what_is_needed(candidate, case):
 @example(case=EARLIER_WINS)
 @example(case=FIRST_SAY)
 @example(case=BREADTH)
+@example(case=ROOT_FIRST)
 @example(case=SORTED_NEEDS)
 @example(case=STUCK)
 @example(case=FORGOTTEN)
@@ -570,6 +580,7 @@ def test_resolve_takes_newest(candidate, case):
 @example(numbers=[(9, 0, 0), (10, 0, 0)])
 @example(numbers=[(0, 0, 9), (0, 0, 10), (0, 0, 2)])
 @example(numbers=[(1, 0, 0), (0, 9, 9)])
+@example(numbers=[(0, 1, 0), (0, 0, 20_261_125), (0, 0, 10**18)])
 @check(level=4, category="correctness", examples=6)
 def test_resolve_compares_numbers(candidate, numbers):
     """Versions compare as three numbers, not as text: 1.10.0 is newer than 1.9.0."""
