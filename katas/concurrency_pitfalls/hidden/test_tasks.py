@@ -103,7 +103,10 @@ def test_first_error_is_raised(candidate):
     """The very first error is raised, itself and in no group."""
     for limit in (1, 2, 3):
         scene = scene_of(candidate)
-        late = scene.coroutine(pause(50), gives=KeyError("late"))
+        fails_too = scene.script(ValueError("while it was cancelled")).call()
+        late = scene.coroutine(
+            pause(50), gives=KeyError("late"), when_cancelled=[fails_too]
+        )
         early = scene.coroutine(pause(5), gives=KeyError("early"))
         other = scene.coroutine(pause(50), gives=1)
         made = [early, late, other] if limit == 1 else [late, early, other]
