@@ -722,6 +722,16 @@ def test_an_invoice_below_zero_is_mirrored(candidate, rates, qty):
     expect_invoice(candidate, [line(1, qty, places)], named(rules))
 
 
+@given(back=st.integers(-19, -10))
+@example(back=-14)
+@check(level=3, category="edge_cases", examples=2)
+def test_an_invoice_just_below_zero_is_mirrored(candidate, back):
+    """An exact sum below 0 has its mirror's shares also where it is rounded to 0."""
+    rules = named([rule("0.5"), rule("0.5", "B"), rule("0.1", "C")])
+    lines = [line(1, 1, "AB"), line(1, back, "C", id="2")]
+    expect_invoice(candidate, lines, rules)
+
+
 @given(sold=st.integers(1, 9), back=st.integers(-9, -1))
 @example(sold=9, back=-4)
 @example(sold=4, back=-9)
