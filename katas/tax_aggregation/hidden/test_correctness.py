@@ -50,7 +50,17 @@ from strategies import (
     sales,
     sent,
 )
-from texts import FIELDS, Text, around, bad, expect_read, good, good_texts, without
+from texts import (
+    FIELDS,
+    Text,
+    around,
+    bad,
+    bad_raw,
+    expect_read,
+    good,
+    good_texts,
+    without,
+)
 
 from graders.laws import check, expect, require
 
@@ -77,6 +87,7 @@ def test_read_gives_lines(candidate, texts):
 @example(texts="nonsense", before=0)
 @example(texts=good(line()).text + good(line()).text, before=2)
 @example(texts=good(line()).text + ",", before=1)
+@example(texts=bad_raw("category", '"fo\tod"').text, before=1)  # a tab not escaped
 @check(level=1, category="correctness", examples=8)
 def test_read_rejects_what_is_no_json(candidate, texts, before):
     """A text that is not JSON becomes Rejected with its number, the rest is read."""
@@ -315,16 +326,20 @@ def test_a_rule_for_the_category_wins(candidate, general, special, turned):
     expect_totals(candidate, lines, rules[::-1] if turned else rules)
 
 
-@given(category=st.sampled_from(["book", "Food", "food ", "", "foo"]))
-@example(category="book")
-@example(category="Food")
+@given(
+    category=st.sampled_from(["book", "Food", "food ", "", "foo"]),
+    of=st.sampled_from(["food", ""]),
+)
+@example(category="book", of="food")
+@example(category="Food", of="food")
+@example(category="food", of="")
 @check(level=2, category="correctness", examples=3)
-def test_a_rule_is_for_its_category_only(candidate, category):
-    """A rule for one category does not apply to lines of another."""
-    rules = [rule("0.1", category="food")]
+def test_a_rule_is_for_its_category_only(candidate, category, of):
+    """A rule for one category, be it "", does not apply to lines of another."""
+    rules = [rule("0.1", category=of)]
     lines = [line(100, category=category)]
-    expect_totals(candidate, lines, rules, why=f"the rule is not for {category!r}")
-    expect_totals(candidate, [*lines, line(100)], rules)
+    expect_totals(candidate, lines, rules, why=f"the rule is for {of!r} only")
+    expect_totals(candidate, [*lines, line(100, category=of)], rules)
 
 
 @given(starts=st.lists(st.integers(-5, 0), min_size=2, max_size=4, unique=True))

@@ -61,12 +61,15 @@ def test_bom_is_taken_off(candidate, blank, broken):
     expect_read(candidate, texts, "a BOM before the first line is no part of it")
 
 
-@given(at=st.integers(1, 3))
-@example(at=1)
+@given(at=st.integers(1, 3), white=st.booleans())
+@example(at=1, white=False)
+@example(at=1, white=True)
 @check(level=1, category="edge_cases", examples=2)
-def test_bom_is_for_the_first_line(candidate, at):
-    """On a later line a byte order mark is no JSON."""
+def test_bom_is_for_the_first_line(candidate, at, white):
+    """On a later line a byte order mark is no JSON, also behind white lines."""
     texts = around([Text(BOM + good(line()).text)], before=at)
+    if white:
+        texts[:at] = [Text("")] * at
     expect_read(candidate, texts, "only the first line may begin with a BOM")
 
 
@@ -279,6 +282,22 @@ def test_many_bad_lines_lose_nothing(candidate, texts):
     expect_read(candidate, lines, "every second line is bad")
 
 
+EXCESSIVE = {
+    "100 000 brackets": Text("[" * 100_000),
+    "a text of 5 000 digits": bad_raw("id", "7" * 5_000),
+}
+"""What json refuses by an exception that is no JSONDecodeError; bad in any case."""
+
+
+@given(what=st.sampled_from(list(EXCESSIVE)))
+@example(what="100 000 brackets")
+@example(what="a text of 5 000 digits")
+@check(level=1, category="edge_cases", examples=1)
+def test_excessive_lines_lose_nothing(candidate, what):
+    """A bad line is Rejected however deep it is nested, however long its numbers."""
+    expect_read(candidate, around([EXCESSIVE[what]]), f"the line has {what}")
+
+
 # Level 1: totals
 
 
@@ -335,6 +354,8 @@ def test_no_float_comes_near(candidate, trap, qty):
 @example(digits=30, rate="0.5")
 @example(digits=29, rate="0.08875")
 @example(digits=28, rate="0.1")
+@example(digits=52, rate="0.1")
+@example(digits=120, rate="0.1")
 @check(level=1, category="edge_cases", examples=4)
 def test_amounts_of_any_size_are_exact(candidate, digits, rate):
     """Taxes are exact however many digits price, quantity and rate have."""
@@ -403,11 +424,14 @@ def test_a_line_may_have_no_tax(candidate, where):
 @given(name=st.sampled_from(["a", "Á", " A", "AA", ""]))
 @example(name="a")
 @example(name="A ")
+@example(name="")
 @check(level=1, category="edge_cases", examples=2)
 def test_jurisdictions_differ_by_every_letter(candidate, name):
     """Names of jurisdictions are compared as they are: case and spaces count."""
     one = replace(line(), jurisdictions=(name,))
     expect(ask(candidate, [one], [rule()]), {}, why=f"{name!r} is not 'A'")
+    got = ask(candidate, [one], [rule(), rule(where=name, id="s")])
+    expect(got, {name: 10}, why=f"the second rule is for {name!r}")
 
 
 def expect_refused(candidate: Any, rules: Any, culprit: str) -> None:
@@ -905,11 +929,16 @@ def test_merging_with_itself_changes_nothing(candidate, calls):
     expect(told.totals(), want, why="all of it was here before")
 
 
+LONGER = [replace(one, rate=Decimal(f"{one.rate}0")) for one in THREE]
+"""The same rules: Decimal("0.10") equals Decimal("0.1")."""
+
+
 @given(rules=st.permutations(THREE))
 @example(rules=THREE[::-1])
+@example(rules=LONGER)
 @check(level=4, category="edge_cases", examples=2)
 def test_merge_takes_rules_in_another_order(candidate, rules):
-    """Rules are compared as sets: their order does not keep two from merging."""
+    """Equal sets of rules merge, in any order, and 0.10 as a rate equals 0.1."""
     one, other = aggregator(candidate, THREE), aggregator(candidate, rules)
     add(candidate, other, [line(100, 1, "AB")])
     one.merge(other)
