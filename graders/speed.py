@@ -25,10 +25,14 @@ from graders.sandbox.host import AnswerStopped, Patience, Worker, Zygote
 from graders.sandbox.protocol import Malformed
 
 GROWTH_LIMIT = 0.35
-BORDERLINE = (0.15, 0.6)
+BORDERLINE = (-0.2, 0.25)
+"""How far from its limit a growth is in doubt."""
 MORE_ROUNDS = 4
 """At each of the last sizes, while the growth is in doubt."""
 SETUP_FACTOR = 16
+"""How many times the reference's preparing is always allowed."""
+SETUP_GROWTH = 2
+MOST_SETUP = 200
 GROWTH_POINTS = 0.25
 SMALLEST_MS = 0.5
 """A size that costs the reference less is too small to compare."""
@@ -85,6 +89,7 @@ class Samples:
     tape: Tape
     answer: list[Sample] = field(default_factory=list)
     reference: list[Sample] = field(default_factory=list)
+    setup_factor: float = SETUP_FACTOR
 
     @property
     def allowance(self) -> float:
@@ -94,7 +99,19 @@ class Samples:
         take an answer many times as long: how long a request takes is what counts.
         """
         transport = min(sample.transport for sample in self.reference)
-        return transport + SETUP_FACTOR * min(sample.setup for sample in self.reference)
+        return transport + self.setup_factor * self.preparing(self.reference)
+
+    def preparing(self, side: list[Sample]) -> float:
+        return min(sample.setup for sample in side)
+
+    def fair_setup_factor(self) -> float:
+        """Return what preparing may take at larger sizes, by what it takes at this one.
+
+        Heavier objects are no fault; preparing that grows faster than it should is.
+        """
+        reference, answer = self.preparing(self.reference), self.preparing(self.answer)
+        fair = SETUP_GROWTH * answer / max(reference, 1.0)
+        return min(max(fair, SETUP_FACTOR), MOST_SETUP)
 
     def costs(self, side: list[Sample]) -> list[float]:
         allowance = self.allowance
@@ -193,28 +210,44 @@ class Speed:
         self.reference = reference
         self.budget = budget
         self.seed = seed
+        self.limit = GROWTH_LIMIT
+        self.used_s = 0.0
+        """Own seconds of the last sample, if it was stopped up to then."""
         self.measured: list[Samples] = []
 
-    def compare(self, work: Work, sizes: Sequence[int]) -> None:
+    def compare(
+        self, work: Work, sizes: Sequence[int], limit: float = GROWTH_LIMIT
+    ) -> None:
         """Time `work(candidate, n, seed)` at each size, on both sides in turn.
 
         Sizes rise by the same factor. A size too small for the reference, or that
-        would take the answer too long, is left out.
+        would take the answer too long, is left out. `limit` is for the growth.
         """
+        self.limit = limit
         for n in sizes:
             if len(self.measured) >= 2 and self._predicted_s(n) > PREDICTED_S:
                 break
             tape, sample = self.record(work, n)
             samples = Samples(n, tape, reference=[sample])
+            if self.measured:
+                samples.setup_factor = self.measured[0].setup_factor
             try:
                 samples.answer.append(self.sample(self.answer, tape))
             except AnswerStopped as stopped:
                 if len(self.measured) < 2 or stopped.verdict is not Verdict.TIMEOUT:
                     raise
-                break
+                self.measured.append(samples)
+                return self._note_at_least(samples)
+            if not self.measured:
+                samples.setup_factor = samples.fair_setup_factor()
             if samples.point.reference_ms >= SMALLEST_MS:
                 self.measured.append(samples)
         self._measure_again()
+
+    def _note_at_least(self, samples: Samples) -> None:
+        """Take what a sample had used when it was stopped for all that it needs."""
+        used = self.used_s * 1e9
+        samples.answer.append(Sample(total=used, timed=used, setup=0.0))
 
     def _measure_again(self) -> None:
         """Add rounds at the last sizes while the growth is in doubt."""
@@ -251,6 +284,7 @@ class Speed:
                 used[request.timed] += used_ns
                 self._compare_replies(replies, request.replies)
         finally:
+            self.used_s = patience.used_s
             ending = worker.close()
         return Sample(ending.cpu_s * 1e9 - begun, used[True], used[False])
 
@@ -283,9 +317,10 @@ class Speed:
         growth = self.growth()
         if growth is None:
             return False
+        low, high = (self.limit + away for away in BORDERLINE)
         if rounds < (2 if busy else 1):
-            return busy or growth >= BORDERLINE[0]
-        return BORDERLINE[0] <= growth <= BORDERLINE[1]
+            return busy or growth >= low
+        return low <= growth <= high
 
     def growth(self) -> float | None:
         points = [samples.point for samples in self.measured[-3:]]
@@ -306,7 +341,7 @@ class Speed:
             answer_growth=slope([(p.n, p.answer_ms) for p in points[-3:]]),
             reference_growth=slope([(p.n, p.reference_ms) for p in points[-3:]]),
             ratio=points[-1].ratio,
-            tier=tier_of(points[-1].ratio, growth),
+            tier=tier_of(points[-1].ratio, growth, self.limit),
             answer_samples_ms=in_ms(last.costs(last.answer)),
             reference_samples_ms=in_ms(last.costs(last.reference)),
         )
@@ -323,7 +358,7 @@ class Speed:
             return Outcome(error.verdict, error.message)
         if error is not None:
             raise GraderFault(f"{type(error).__name__}: {error}") from error
-        return outcome_of(self.timing, self.budget)
+        return outcome_of(self.timing, self.budget, self.limit)
 
 
 def machine_busy() -> bool:
@@ -333,12 +368,14 @@ def machine_busy() -> bool:
     return False
 
 
-def outcome_of(timing: Timing | None, budget: float) -> Outcome:
+def outcome_of(
+    timing: Timing | None, budget: float, limit: float = GROWTH_LIMIT
+) -> Outcome:
     """Return what a timing deserves."""
     if timing is None or timing.growth is None or timing.ratio is None:
         message = "Too few sizes could be measured on this machine; run it again."
         return Outcome(Verdict.NOT_MEASURED, message)
-    if timing.growth > GROWTH_LIMIT:
+    if timing.growth > limit:
         first, last = timing.sizes[-2:]
         message = (
             f"Grows too fast: {last.n / first.n:.3g}x the input takes "
@@ -357,8 +394,8 @@ def points_of(ratio: float, budget: float) -> float:
     return max(0.5, 1.0 - 0.15 * math.log2(ratio / budget))
 
 
-def tier_of(ratio: float, growth: float | None) -> str:
-    if growth is not None and growth > GROWTH_LIMIT:
+def tier_of(ratio: float, growth: float | None, limit: float = GROWTH_LIMIT) -> str:
+    if growth is not None and growth > limit:
         return "E"
     return next(tier for tier, most in TIERS if ratio <= most)
 

@@ -134,6 +134,15 @@ def test_the_wrong_growth_fails() -> None:
     )
 
 
+def test_a_check_has_its_own_limit() -> None:
+    """A growth up to the check's limit passes, with a tier by its ratio."""
+    between = timing([1.0, 1.4, 2.0])  # 0.5
+    assert outcome_of(between, 3).verdict is Verdict.FAIL
+    assert outcome_of(between, 3, limit=0.6).verdict is Verdict.PASS
+    assert outcome_of(timing([1.0, 1.7, 2.9]), 3, limit=0.6).verdict is Verdict.FAIL
+    assert tier_of(2.0, 0.5, limit=0.6) == "B"
+
+
 def test_a_slower_growth_passes() -> None:
     """An answer that grows more slowly than the reference passes."""
     assert outcome_of(timing([4.0, 2.0, 1.0]), 1.5).verdict is Verdict.PASS
@@ -225,6 +234,44 @@ def test_setting_up_may_take_longer() -> None:
         assert found.costs(found.answer) == [10 * MS + extra]
 
 
+def test_heavier_objects_are_no_fault() -> None:
+    """Preparing may take what it took at the smallest size, twice that for growth."""
+
+    def preparing(ms: float) -> Sample:
+        return Sample(total=(1 + ms) * MS, timed=1 * MS, setup=ms * MS)
+
+    smallest = Samples(100, [], [preparing(30)], [preparing(1)])
+    factor = smallest.fair_setup_factor()
+    assert factor == 60
+    for ms, charged_ms in ((400, 0), (600, 0), (650, 50)):
+        larger = Samples(1000, [], [preparing(ms)], [preparing(10)], factor)
+        assert larger.point.answer_ms == pytest.approx(1 + charged_ms)
+    assert Samples(9, [], [preparing(1)], [preparing(1)]).fair_setup_factor() == (
+        SETUP_FACTOR
+    )
+
+
+def test_a_size_that_is_not_ended_has_a_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that is stopped at a large size has used that much at least."""
+    speed = unmeasured()
+
+    def sample(answer: Answer, tape: Any) -> Sample:
+        n = sizes[len(speed.measured)]
+        speed.used_s = 6.0
+        if n == 400:
+            raise AnswerStopped(Verdict.TIMEOUT, "no answer")
+        return Sample(total=n * MS, timed=n * MS, setup=0)
+
+    sizes = (100, 200, 400, 800)
+    recorded = Sample(total=10 * MS, timed=10 * MS, setup=0)
+    monkeypatch.setattr(speed, "record", lambda work, n: ([], recorded))
+    monkeypatch.setattr(speed, "sample", sample)
+    speed.compare(lambda candidate, n, seed: None, sizes)
+    assert [samples.n for samples in speed.measured] == [100, 200, 400]
+    assert speed.measured[-1].point.answer_ms == 6000
+    assert speed.outcome(None).verdict is Verdict.FAIL
+
+
 def test_the_best_sample_counts() -> None:
     """A point has the smallest cost of each side, whatever disturbed the others."""
     found = samples(100, 4, 2)
@@ -258,6 +305,8 @@ def test_doubt_asks_for_more_rounds(growth: float, quiet: int, busy: int) -> Non
     for most, is_busy in ((quiet, False), (busy, True)):
         asked = [speed._is_in_doubt(rounds, is_busy) for rounds in range(9)]
         assert asked == [True] * most + [False] * (9 - most)
+    speed.limit += 0.5
+    assert speed._is_in_doubt(1, busy=False) == (growth == 1.0)
 
 
 # Through the whole engine

@@ -112,7 +112,8 @@ class Terminal:
         colour = "green" if check.passed else "yellow"
         if check.verdict not in UNDECIDED:
             colour = "red"
-        first, *rest = textwrap.wrap(check.law, WIDTH - 10)
+        gap = "" if word.endswith(" ") else " "
+        first, *rest = textwrap.wrap(check.law, WIDTH - 10, initial_indent=gap)
         yield f"  {self.paint(colour, word)}{first}"
         yield from (f"          {line}" for line in rest)
 

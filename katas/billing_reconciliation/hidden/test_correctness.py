@@ -772,6 +772,12 @@ def test_nearest_group(candidate, case):
         [row("b9", 2), row("b1", 3, hours=5), row("b2", 1), row("b3", 4)],
     )
 )
+@example(
+    case=Case(
+        [row("a1", 5, days=1, kind="payout")],
+        [row("b9", 2), row("b1", 2, days=2), row("b3", 3, days=1)],
+    )
+)
 @check(level=3, category="correctness", examples=9)
 def test_smallest_ids(candidate, case):
     """Of groups that are equally few and near, the smallest sorted ids are taken."""
@@ -794,6 +800,8 @@ def test_groups_in_turn(candidate, case):
 @example(case=group_case([(5, 1), (1, 1), (4, 1)], [(2, 1), (3, 1), (5, 0)]))
 @example(case=group_case([(2, 0), (3, 0), (5, 2)], [(5, 0), (2, 2), (3, 2)]))
 @example(case=group_case([(3, 1), (1, 1)], [(4, 0), (2, 1), (1, 1)]))
+@example(case=group_case([(5, 0), (1, 0), (1, 0)], [(2, 0), (3, 0)]))
+@example(case=group_case([(2, 0), (3, 0)], [(1, 0), (2, 0), (2, 0)]))
 @check(level=3, category="correctness", examples=12)
 def test_groups_of_both_sides(candidate, case):
     """A row of either side may be the sum; all rows of a come before those of b."""
@@ -955,6 +963,17 @@ def test_groups_by_local_days(candidate, hours, window):
     parts = [row("b1", 2, at=begin), row("b2", 3, at=begin + timedelta(hours=hours))]
     case = Case([one], parts, Rules(window, tz="Europe/Berlin"))
     expect_right(candidate, case, "grouped", why="the 31st has 23 hours in Berlin")
+
+
+@check(level=4, category="correctness")
+def test_zone_of_each_call(candidate):
+    """Each call counts days in the zone of its own policy, whichever came before."""
+    x = row("a1", ref="r1", at=moment("2024-03-05T18:14"))
+    y = row("b1", ref="r1", at=moment("2024-03-05T18:15"))
+    for zone in ("UTC", "Asia/Kathmandu", "UTC"):
+        why = "midnight comes at 18:15 UTC in Kathmandu, and at 24:00 in UTC"
+        case = Case([x], [y], Rules(0, tz=zone))
+        expect_right(candidate, case, "matched", "differing", why=why)
 
 
 @given(seed=st.integers(0, 1 << 16), zone=st.sampled_from(MONTH_ZONES))

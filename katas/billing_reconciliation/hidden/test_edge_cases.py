@@ -497,8 +497,25 @@ def test_no_rows(candidate):
 
 
 @check(level=1, category="edge_cases")
+def test_rows_are_only_read(candidate):
+    """Nothing is changed in what `reconcile` and the parsers are given."""
+    rows = [row("2", ref="r2", days=2), row("1", ref="r1"), row("3", 20, days=1)]
+    a, b = txns(candidate, "a", rows), txns(candidate, "b", rows[::-1])
+    kept_a, kept_b = candidate.keep(a, "a"), candidate.keep(b, "b")
+    candidate.reconcile(kept_a, kept_b)
+    expect(kept_a.value(), a, why="what is given is only read")
+    expect(kept_b.value(), b, why="what is given is only read")
+    given = row_a(), row_b(), dict(DECIMALS)
+    first, second, decimals = (candidate.keep(each, "given") for each in given)
+    candidate.parse_a(first)
+    candidate.parse_b(second, decimals)
+    for kept, want in zip((first, second, decimals), given, strict=True):
+        expect(kept.value(), want, why="what is given is only read")
+
+
+@check(level=1, category="edge_cases")
 def test_any_sequence(candidate):
-    """The rows may come as tuples: any sequence will do, and none is changed."""
+    """The rows may come as tuples: any sequence will do."""
     a = tuple(txns(candidate, "a", [row("a2", ref="r2"), row("a1", ref="r1")]))
     b = tuple(txns(candidate, "b", [row("b2", ref="r2"), row("b1", ref="r1")]))
     expect(candidate.reconcile(a, b).matched, (("a1", "b1"), ("a2", "b2")))
@@ -615,6 +632,15 @@ def test_id_twice(candidate, side, same):
     rows = [first, row("x1", 210, ref="r2"), second]
     with refused(candidate, naming="tw77"):
         ask(candidate, *((rows, []) if side == "a" else ([], rows)))
+
+
+@check(level=1, category="edge_cases")
+def test_same_id_on_both_sides(candidate):
+    """A row of a and one of b may have the same id: it is unique in its source only."""
+    x, y = row("x1", ref="r1"), row("x1", ref="r1")
+    expect(ask(candidate, [x], [y]), **{**EMPTY, "matched": (("x1", "x1"),)})
+    y = row("x1", 110, ref="r2")
+    expect(ask(candidate, [x], [y]), **{**EMPTY, "only_a": ("x1",), "only_b": ("x1",)})
 
 
 # Level 2: rows without a reference

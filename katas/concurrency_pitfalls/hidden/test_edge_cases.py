@@ -320,6 +320,8 @@ def test_one_acquisition_without_guard(candidate, log):
 @example(log=sections("T1 C A B", "T2 A B", "T2 C B A"))
 @example(log=sections("T1 C A B", "T2 C B A", "T1 B A"))
 @example(log=sections("T1 A B", "T1 C B A", "T2 C A B"))
+@example(log=sections("T1 C A B", "T1 D A B", "T2 C B A"))
+@example(log=sections("T1 D A B", "T1 C A B", "T2 C B A"))
 @check(level=4, category="edge_cases", examples=10)
 def test_threads_and_guards_of_one_choice(candidate, log):
     """Two threads and no guard must hold for the same choice of acquisitions."""

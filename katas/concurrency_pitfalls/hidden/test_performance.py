@@ -38,7 +38,8 @@ def test_hit_cost_does_not_grow(speed):
 @check(level=4, category="performance", measures=("lock_order_cycles",))
 def test_locks_in_one_order(speed):
     """Locks taken in one order take time by the log, not by the paths through them."""
-    speed.compare(one_order, sizes=(10, 20, 40))
+    # by locks held, the square of n, of which small sizes show little; paths are 2^n
+    speed.compare(one_order, sizes=(10, 20, 40), limit=1.0)
 
 
 @check(level=4, category="performance", measures=("lock_order_cycles",))

@@ -103,7 +103,10 @@ def test_first_error_is_raised(candidate):
     """The very first error is raised, itself and in no group."""
     for limit in (1, 2, 3):
         scene = scene_of(candidate)
-        late = scene.coroutine(pause(50), gives=KeyError("late"))
+        fails_too = scene.script(ValueError("while it was cancelled")).call()
+        late = scene.coroutine(
+            pause(50), gives=KeyError("late"), when_cancelled=[fails_too]
+        )
         early = scene.coroutine(pause(5), gives=KeyError("early"))
         other = scene.coroutine(pause(50), gives=1)
         made = [early, late, other] if limit == 1 else [late, early, other]
@@ -156,6 +159,27 @@ def test_nothing_goes_on_after_an_error(candidate):
         expect_all_over(history, others)
 
     explore(scene, judge, schedules=30, expects=(KeyError,))
+
+
+@check(level=4, category="correctness")
+def test_error_stops_what_never_waits(candidate):
+    """An error stops the call, though nothing that is left ever has to wait."""
+    scene = scene_of(candidate)
+    fails = scene.coroutine(pause(5), gives=KeyError("fails"))
+    # whoever awaits this one goes on just after the error, before it is cancelled
+    beside = scene.coroutine(pause(5), gives=0)
+    quick = [scene.coroutine(gives=number) for number in range(40)]
+    scene.task(gathering(scene, [fails, beside, *quick], limit=2))
+
+    def judge(history: History) -> None:
+        expect_very(last(history, 1), fails)
+        (failed,) = history.inner(fails)
+        late = [one for one in history.inner(*quick) if one.began > failed.ended]
+        words = f"{len(late)} of 40 others begun after the error"
+        require(len(late) <= 20, words, "a few, for a moment")
+        expect_all_over(history, quick)
+
+    explore(scene, judge, schedules=15, expects=(KeyError,))
 
 
 @check(level=4, category="correctness")
@@ -234,6 +258,21 @@ def test_cancelling_cancels_all(candidate):
 
 
 @check(level=4, category="edge_cases")
+def test_gather_timeout_zero(candidate):
+    """A timeout of 0 is over at once: what needs any time is cancelled or closed."""
+    for limit in (1, 2, 9):
+        scene = scene_of(candidate)
+        made = [scene.coroutine(pause(SECOND), gives=n) for n in range(3)]
+        scene.task(gathering(scene, made, limit=limit, timeout=0))
+
+        def judge(history: History, made: Any = made) -> None:
+            expect_timed_out(history, 0, cleaning_up=0)
+            expect_all_over(history, made)
+
+        explore(scene, judge, schedules=8, expects=(TimeoutError,))
+
+
+@check(level=4, category="edge_cases")
 def test_gather_limit_is_refused(candidate):
     """A `limit` below 1 is a ValueError that names it."""
     for limit in (0, -1, -7):
@@ -305,6 +344,7 @@ def test_gather_twice_at_once(candidate):
         expect(last(history, 1).result, [0, 1, 2], why="only the other call fails")
         expect(last(history, 1).until, 12, why="one after the other, 4 each")
         expect_very(last(history, 2), fails)
+        expect(last(history, 2).until, 2, why="it waits for none of the first call")
 
     explore(scene, judge, schedules=10, expects=(KeyError,))
 

@@ -50,6 +50,8 @@ TWINS = {"a": ["c"], "c": ["d", "b"], "b": ["a"], "d": ["a"]}
 """Two shortest cycles: a, c, b and a, c, d."""
 MIDDLE = {"a": ["d"], "d": ["b"], "b": ["c"], "c": ["b", "a"], "e": ["f"], "f": ["e"]}
 """The shortest cycle b, c is not that of the smallest name."""
+LATER_ROW = {"a": ["b", "c"], "b": ["e"], "c": ["d"], "d": ["a"], "e": ["a"]}
+"""Two cycles through a: b is smaller than c, but the way back from it, e, is larger."""
 CHIEFS = {"d": ["a", "b"], "a": ["d"], "b": ["e"], "c": []}
 """Components a, d and b and c and e; a, d waits for b, which waits for e."""
 
@@ -218,6 +220,31 @@ def cases(texts: Sequence[str] = CONSTRAINTS, most: int = 10) -> SearchStrategy[
     return st.builds(made, subsets(PACKAGES), wanted, exist, drawn)
 
 
+def tangles() -> SearchStrategy[Case]:
+    """Give cases that want much going back: most versions need some others."""
+
+    def made(
+        asked: list[str], wanted: list[int], drawn: list[list[int]]
+    ) -> tuple[Root, dict[str, dict[str, Root]]]:
+        index: dict[str, dict[str, Root]] = {name: {} for name in PACKAGES}
+        rows = product(PACKAGES, VERSIONS)
+        for (name, version), codes_of_needs in zip(rows, drawn, strict=True):
+            index[name][version] = {
+                PACKAGES[code % len(PACKAGES)]: _TIGHT[code // len(PACKAGES)]
+                for code in codes_of_needs
+            }
+        texts = [_TIGHT[code] for code in wanted]
+        return dict(zip(asked, texts, strict=False)), index
+
+    wanted = st.tuples(*[st.integers(0, 3)] * len(PACKAGES)).map(list)
+    needs = st.lists(
+        st.integers(0, len(PACKAGES) * len(_TIGHT) - 1), min_size=1, max_size=3
+    )
+    drawn = st.tuples(*[needs] * (len(PACKAGES) * len(VERSIONS))).map(list)
+    return st.builds(made, subsets(PACKAGES), wanted, drawn)
+
+
+_TIGHT = ["*", "*", ">=0.9.0", "!=1.0.0", ">=0.10.0", "!=0.10.0", "<1.0.0", "=0.9.0"]
 _PICKY = ["=0.9.0", "!=0.9.0", "=0.10.0", "!=0.10.0", ">0.10.0", "!=1.0.0"]
 
 

@@ -14,6 +14,7 @@ from strategies import (
     DIAMOND,
     FREED,
     LATE,
+    LATER_ROW,
     MIDDLE,
     RING,
     STEPS,
@@ -30,6 +31,7 @@ from strategies import (
     expect_unsatisfiable,
     graphs,
     listed_twice,
+    tangles,
     with_implied,
 )
 
@@ -232,6 +234,7 @@ def test_cycles_are_cycles(candidate, graph):
 @example(graph=CHORD)
 @example(graph=MIDDLE)
 @example(graph={"a": ["b"], "b": ["c", "a"], "c": ["a"]})
+@example(graph=LATER_ROW)
 @check(level=3, category="correctness", examples=12)
 def test_cycles_are_shortest(candidate, graph):
     """No cycle of a component is shorter than the one that is listed."""
@@ -250,6 +253,7 @@ def test_cycles_are_shortest(candidate, graph):
 @example(graph={"c": ["d"], "d": ["c"], "a": ["b"], "b": ["a"]})
 @example(graph={**RING, "d": ["e"], "e": ["d"], "f": ["f"]})
 @example(graph={"c": ["b"], "b": ["a"], "a": ["c"]})
+@example(graph=LATER_ROW)
 @check(level=3, category="correctness", examples=10)
 def test_cycles_are_smallest(candidate, graph):
     """Of a component's shortest cycles it is the smallest one, rotated; all sorted."""
@@ -404,6 +408,15 @@ BREADTH = (
     },
 )
 """b is decided before c, though c is asked for earlier."""
+ROOT_FIRST = (
+    {"a": "*", "c": "*"},
+    {
+        "a": {"1.0.0": {"b": "*"}},
+        "b": {"1.0.0": {}, "2.0.0": {}},
+        "c": {"1.0.0": {}, "2.0.0": {"b": "=1.0.0"}},
+    },
+)
+"""c is decided before b, though b is smaller: root asked for c."""
 SORTED_NEEDS = (
     {"a": "*"},
     {
@@ -454,6 +467,52 @@ FORGOTTEN = (
     },
 )
 """a 2.0.0 has to be taken back, and what it needed with it."""
+TAKEN_BACK = (
+    {"a": "*"},
+    {
+        "a": {"2.0.0": {"b": "*", "c": "*"}, "1.0.0": {}},
+        "b": {"1.0.0": {"z": "*"}},
+        "c": {"1.0.0": {}},
+    },
+)
+"""With a 2.0.0 all that it needed goes, also what has not been decided by then."""
+DEMAND_GONE = (
+    {"d": ">=1.0.0"},
+    {
+        "a": {"1.0.0": {}, "2.0.0": {"a": ">=1.0.0", "c": "*", "d": ">=2.0.0"}},
+        "b": {"1.0.0": {"a": "*", "d": ">=2.0.0"}},
+        "c": {"1.0.0": {}, "2.0.0": {}},
+        "d": {
+            "1.0.0": {"d": "*"},
+            "2.0.0": {"a": "!=1.0.0", "b": ">2.0.0", "c": "!=1.0.0"},
+        },
+    },
+)
+"""What was asked of d by choices that are taken back does not hold for 1.0.0."""
+OWN_NEEDS = (
+    {"a": "<3.0.0", "b": ">=10.0.0"},
+    {
+        "a": {"1.0.0": {"a": "*"}, "2.0.0": {}},
+        "b": {
+            "1.0.0": {},
+            "2.0.0": {"a": ">=3.0.0", "b": "<1.0.0"},
+            "3.0.0": {},
+            "10.0.0": {"a": "!=2.0.0", "b": "=10.0.0"},
+        },
+    },
+)
+"""What b 10.0.0 needs goes against a, which was decided before."""
+ALL_THREE = (
+    {"a": "*", "b": "*", "c": "*", "d": "*"},
+    {
+        "a": {"1.0.0": {"x": "!=0.9.0"}},
+        "b": {"1.0.0": {"x": "!=0.10.0"}},
+        "c": {"1.0.0": {"x": "!=1.0.0"}},
+        "d": {"1.0.0": {}},
+        "x": {"0.9.0": {}, "0.10.0": {}, "1.0.0": {}},
+    },
+)
+"""Any two of a, b and c go together; d has nothing to do with it."""
 
 
 @given(case=cases())
@@ -461,6 +520,7 @@ FORGOTTEN = (
 @example(case=LATE_WORD)
 @example(case=STUCK)
 @example(case=FORGOTTEN)
+@example(case=OWN_NEEDS)
 @check(level=4, category="correctness", examples=12)
 def test_resolve_keeps_constraints(candidate, case):
     """The chosen versions meet every constraint of root and of each other."""
@@ -474,6 +534,7 @@ def test_resolve_keeps_constraints(candidate, case):
 
 @given(case=cases())
 @example(case=FORGOTTEN)
+@example(case=TAKEN_BACK)
 @example(case=STUCK)
 @example(case=({"a": "*"}, {"a": {"1.0.0": {}}, "b": {"1.0.0": {}}}))
 @check(level=4, category="correctness", examples=12)
@@ -490,15 +551,19 @@ def test_resolve_only_what_is_needed(candidate, case):
     require(got.keys() <= needed, got, wanted)
 
 
-@given(case=cases())
+@given(case=cases() | tangles())
 @example(case=LOWER)
 @example(case=LATE_WORD)
 @example(case=EARLIER_WINS)
 @example(case=FIRST_SAY)
 @example(case=BREADTH)
+@example(case=ROOT_FIRST)
 @example(case=SORTED_NEEDS)
 @example(case=STUCK)
 @example(case=FORGOTTEN)
+@example(case=TAKEN_BACK)
+@example(case=DEMAND_GONE)
+@example(case=OWN_NEEDS)
 @example(case=TWO_REASONS)
 @check(level=4, category="correctness", examples=40)
 def test_resolve_takes_newest(candidate, case):
@@ -515,6 +580,7 @@ def test_resolve_takes_newest(candidate, case):
 @example(numbers=[(9, 0, 0), (10, 0, 0)])
 @example(numbers=[(0, 0, 9), (0, 0, 10), (0, 0, 2)])
 @example(numbers=[(1, 0, 0), (0, 9, 9)])
+@example(numbers=[(0, 1, 0), (0, 0, 20_261_125), (0, 0, 10**18)])
 @check(level=4, category="correctness", examples=6)
 def test_resolve_compares_numbers(candidate, numbers):
     """Versions compare as three numbers, not as text: 1.10.0 is newer than 1.9.0."""
@@ -570,6 +636,7 @@ def test_resolve_reads_all_parts(candidate, parts):
 @given(case=disputes())
 @example(case=PAIR)
 @example(case=GONE)
+@example(case=ALL_THREE)
 @example(case=({"a": "*"}, {"a": {"1.0.0": {"b": "=2.0.0"}}, "b": {"1.0.0": {}}}))
 @check(level=4, category="correctness", examples=15)
 def test_resolve_knows_when_not(candidate, case):
@@ -582,6 +649,7 @@ def test_resolve_knows_when_not(candidate, case):
 @given(case=disputes())
 @example(case=PAIR)
 @example(case=GONE)
+@example(case=ALL_THREE)
 @check(level=4, category="correctness", examples=15)
 def test_because_conflicts(candidate, case):
     """The constraints of root on the names in `because` cannot all be met."""
@@ -598,6 +666,7 @@ def test_because_conflicts(candidate, case):
 @given(case=disputes())
 @example(case=PAIR)
 @example(case=GONE)
+@example(case=ALL_THREE)
 @example(
     case=(
         {"a": "=1.0.0", "b": "*", "c": "*"},

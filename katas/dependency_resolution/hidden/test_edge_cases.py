@@ -389,6 +389,9 @@ def test_level_3_only_reads(candidate, graph):
     candidate.affected(kept, changed)
     expect_unchanged(kept, graph)
     expect_unchanged(changed, ["b"])
+    changed = candidate.keep({"b"}, "changed")
+    candidate.affected(kept, changed)
+    expect_unchanged(changed, {"b"})
 
 
 @given(graph=acyclic(most=5), unknown=st.sampled_from(["zoo", "A", "ab"]))
@@ -460,11 +463,12 @@ def test_affected_along_long_chain(candidate, length):
 BAD_VERSIONS = ["1.0", "1", "1.2.3.4", "01.2.3", "1.02.3", "1.2.03", "00.0.1", "v1.2.3"]
 BAD_VERSIONS += ["1.2.x", "1..3", "1.2.3-rc1", "1.2.3a", "+1.2.3", "-1.2.3", "1.-2.3"]
 BAD_VERSIONS += ["1_0.2.3", "1,2,3", "\u0661.2.3", "1.2.\u00b2", "\uff11.2.3", "*", ""]
-BAD_VERSIONS += [" 1.2.3", "1.2.3 ", "1.2.3\n", "1. 2.3"]
+BAD_VERSIONS += [" 1.2.3", "1.2.3 ", "1.2.3\n", "1. 2.3", "1\u0661.2.3"]
 BAD_PARTS = ["1.2.3", "==1.2.3", "=>1.2.3", "=<1.2.3", "<>1.2.3", "~1.2.3", "^1.2.3"]
 BAD_PARTS += ["~=1.2.3", "!1.2.3", ">>1.2.3", ">=1.2", "=1.2.x", "=01.2.3", "<1.2.3.4"]
 BAD_PARTS += ["=*", "**", "1.*", ">", "=", "", " ", ">= 1.2.3", " >=1.2.3", "* "]
 BAD_PARTS += [">=1.2.3\n", ">=\u0661.2.3", "=1.2.\u00b2", "latest", "<=-1.2.3"]
+BAD_PARTS += ["<1\u0661.2.3"]
 BAD_LISTS = [">=1.2.3,", ",<1.2.3", ",", ">=1.0.0,,<1.2.3", ">=1.0.0, <1.2.3"]
 BAD_LISTS += [">=1.0.0 <1.2.3", ">=1.0.0;<1.2.3", "*,", ">=1.0.0,1.2.3", "*,>1.2"]
 GOOD = {"b": {"1.0.0": {}}}
@@ -565,8 +569,8 @@ def test_resolve_refuses_part(candidate, bad):
         candidate.resolve({"a": bad}, index)
 
 
-@given(place=st.integers(0, 4))
-@each(range(5), "place")
+@given(place=st.integers(0, 6))
+@each(range(7), "place")
 @check(level=4, category="edge_cases", examples=1)
 def test_resolve_reads_all(candidate, place):
     """Bad text is refused by name wherever it stands, reachable or not."""
@@ -575,8 +579,8 @@ def test_resolve_reads_all(candidate, place):
     if place == 1:
         index["c"]["1.0"] = {}
     elif place > 1:
-        name, version = [("a", "1.0.0"), ("b", "1.0.0"), ("c", "1.0.0")][place - 2]
-        index[name][version] = {"a": "1.0"}
+        name, need = ["aa", "ba", "ca", "cz", "az"][place - 2]
+        index[name]["1.0.0"] = {need: "1.0"}
     with refused(candidate, naming="1.0"):
         candidate.resolve(root, index)
 

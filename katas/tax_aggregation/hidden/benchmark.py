@@ -45,6 +45,23 @@ def rounding_invoices(candidate: Any, n: int, seed: int) -> None:
     candidate.totals(sent(candidate, lines), sent(candidate, rules), rounding="invoice")
 
 
+def rounding_one_invoice(candidate: Any, n: int, seed: int) -> None:
+    """Tax n lines of one invoice, in one state; one of four is in a city too.
+
+    Nearly every city has a remainder, so about half of them get a cent.
+    """
+    random = Random(seed)
+    state = ("state 00",)
+    cities = [(*state, f"city {number:05}") for number in range(n // 4)]
+    addresses = cities + [state] * (n - len(cities))
+    rules = [
+        next(generators.history(random, name, 1))
+        for name in generators.jurisdictions(addresses)
+    ]
+    lines = generators.sales(random, addresses, n, per_invoice=n)
+    candidate.totals(sent(candidate, lines), sent(candidate, rules), rounding="invoice")
+
+
 def _tell(candidate: Any, told: Any, lines: list[Line], method: str = "add") -> None:
     call = getattr(told, method).at
     records = sent(candidate, lines)

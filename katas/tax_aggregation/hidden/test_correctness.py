@@ -50,7 +50,17 @@ from strategies import (
     sales,
     sent,
 )
-from texts import FIELDS, Text, around, bad, expect_read, good, good_texts, without
+from texts import (
+    FIELDS,
+    Text,
+    around,
+    bad,
+    bad_raw,
+    expect_read,
+    good,
+    good_texts,
+    without,
+)
 
 from graders.laws import check, expect, require
 
@@ -77,6 +87,7 @@ def test_read_gives_lines(candidate, texts):
 @example(texts="nonsense", before=0)
 @example(texts=good(line()).text + good(line()).text, before=2)
 @example(texts=good(line()).text + ",", before=1)
+@example(texts=bad_raw("category", '"fo\tod"').text, before=1)  # a tab not escaped
 @check(level=1, category="correctness", examples=8)
 def test_read_rejects_what_is_no_json(candidate, texts, before):
     """A text that is not JSON becomes Rejected with its number, the rest is read."""
@@ -315,16 +326,20 @@ def test_a_rule_for_the_category_wins(candidate, general, special, turned):
     expect_totals(candidate, lines, rules[::-1] if turned else rules)
 
 
-@given(category=st.sampled_from(["book", "Food", "food ", "", "foo"]))
-@example(category="book")
-@example(category="Food")
+@given(
+    category=st.sampled_from(["book", "Food", "food ", "", "foo"]),
+    of=st.sampled_from(["food", ""]),
+)
+@example(category="book", of="food")
+@example(category="Food", of="food")
+@example(category="food", of="")
 @check(level=2, category="correctness", examples=3)
-def test_a_rule_is_for_its_category_only(candidate, category):
-    """A rule for one category does not apply to lines of another."""
-    rules = [rule("0.1", category="food")]
+def test_a_rule_is_for_its_category_only(candidate, category, of):
+    """A rule for one category, be it "", does not apply to lines of another."""
+    rules = [rule("0.1", category=of)]
     lines = [line(100, category=category)]
-    expect_totals(candidate, lines, rules, why=f"the rule is not for {category!r}")
-    expect_totals(candidate, [*lines, line(100)], rules)
+    expect_totals(candidate, lines, rules, why=f"the rule is for {of!r} only")
+    expect_totals(candidate, [*lines, line(100, category=of)], rules)
 
 
 @given(starts=st.lists(st.integers(-5, 0), min_size=2, max_size=4, unique=True))
@@ -764,18 +779,45 @@ def test_aggregator_rounds_by_line_unless_told(candidate, lines, rules):
     expect(told.totals(), want, why="as `totals` says, rounding by line")
 
 
-@given(calls=calls_of(4), rules=dated_rules)
-@example(calls=[("add", line(100)), ("add", line(200))], rules=[rule()])
-@example(calls=[("add", line(100)), ("correct", line(200))], rules=[rule()])
-@example(calls=[("correct", line(100)), ("add", line(200))], rules=[rule()])
-@example(calls=adding([line(100), line(200, invoice="J")]), rules=[rule()])
+MOVING = [line(100), line(300, id="2"), line(100, invoice="J")]
+"""Two lines of one invoice, and the first again in another one."""
+
+
+@given(calls=calls_of(4), rules=dated_rules, rounding=roundings)
+@example(
+    calls=[("add", line(100)), ("add", line(200))], rules=[rule()], rounding="line"
+)
+@example(
+    calls=[("add", line(100)), ("correct", line(200))], rules=[rule()], rounding="line"
+)
+@example(
+    calls=[("correct", line(100)), ("add", line(200))], rules=[rule()], rounding="line"
+)
+@example(
+    calls=adding([line(100), line(200, invoice="J")]), rules=[rule()], rounding="line"
+)
+@example(
+    calls=[*adding(MOVING[:2]), ("correct", MOVING[2])],
+    rules=[rule()],
+    rounding="invoice",
+)
+@example(
+    calls=[*adding([line(4), line(4, id="2")]), ("correct", line(4, 1, "B"))],
+    rules=TWO,
+    rounding="invoice",
+)
+@example(
+    calls=[*adding([line(5), line(5, id="2")]), ("correct", line(5, category="b"))],
+    rules=THREE,
+    rounding="invoice",
+)
 @check(level=4, category="correctness", examples=10)
-def test_totals_may_be_asked_at_any_time(candidate, calls, rules):
+def test_totals_may_be_asked_at_any_time(candidate, calls, rules, rounding):
     """After each call, the totals are those of the lines that are held then."""
-    told, held = aggregator(candidate, rules), oracle.Held()
+    told, held = aggregator(candidate, rules, rounding=rounding), oracle.Held()
     for place, call in enumerate(calls, 1):
         tell(candidate, told, [call], held)
-        expect_held(told, held, rules, f"after {place} calls")
+        expect_held(told, held, rules, f"after {place} calls", rounding=rounding)
 
 
 @given(first=any_lines, second=any_lines)
@@ -788,17 +830,20 @@ def test_a_known_line_is_ignored(candidate, first, second):
     expect_held(told, held, TWO, "the first line of each id counts")
 
 
-@given(first=any_lines, second=any_lines)
-@example(first=[line(100)], second=[line(300)])
-@example(first=[line(100, 1, "A")], second=[line(100, 1, "B")])
-@example(first=[line(100), line(50, id="2")], second=[line(300)])
+@given(first=any_lines, second=any_lines, rounding=roundings)
+@example(first=[line(100)], second=[line(300)], rounding="line")
+@example(first=[line(100, 1, "A")], second=[line(100, 1, "B")], rounding="line")
+@example(first=[line(100), line(50, id="2")], second=[line(300)], rounding="line")
+@example(first=MOVING[:2], second=MOVING[2:], rounding="invoice")
+@example(first=MOVING[:2], second=[line(100, 1, "B")], rounding="invoice")
 @check(level=4, category="correctness", examples=6)
-def test_a_correction_replaces(candidate, first, second):
+def test_a_correction_replaces(candidate, first, second, rounding):
     """A correction takes the place of the line with its id, in all of its fields."""
-    told = aggregator(candidate, TWO)
+    told = aggregator(candidate, TWO, rounding=rounding)
     corrections = [("correct", one) for one in second]
     held = tell(candidate, told, [*adding(first), *corrections])
-    expect_held(told, held, TWO, "corrections count in place of what was added")
+    why = "corrections count in place of what was added"
+    expect_held(told, held, TWO, why, rounding=rounding)
 
 
 @given(lines=any_lines)
@@ -876,6 +921,11 @@ def merged(candidate: Any, ours: Any, theirs: Any, rules: Any, **how: str) -> An
 @given(ours=calls_of(3), theirs=calls_of(3), rules=dated_rules)
 @example(ours=adding([line(100)]), theirs=adding([line(7, id="2")]), rules=[rule()])
 @example(ours=[("correct", line(100))], theirs=[("correct", line(7))], rules=[rule()])
+@example(  # a correction that changes nothing where it is made
+    ours=adding([line(100)]),
+    theirs=[("add", line(200)), ("correct", line(200))],
+    rules=[rule()],
+)
 @check(level=4, category="correctness", examples=12)
 def test_merge_is_as_if_told_here(candidate, ours, theirs, rules):
     """After a merge it is as if the other's calls had been made after one's own."""
@@ -960,6 +1010,24 @@ def test_later_calls_on_the_other_have_no_effect(candidate, ours, theirs):
     tell(candidate, other, adding([line(9000, id="new"), line(8000, 1, "B", id="n")]))
     tell(candidate, other, [("correct", line(9000)), ("correct", line(7, id="2"))])
     expect_held(one, held, TWO, "only the other one was told more")
+
+
+@given(theirs=calls_of(2), more=calls_of(2), turned=st.booleans())
+@example(theirs=[("correct", line(7, id="2"))], more=adding([line(300)]), turned=False)
+@example(theirs=[("correct", line(7, id="2"))], more=adding([line(300)]), turned=True)
+@check(level=4, category="correctness", examples=4)
+def test_merged_ones_go_apart(candidate, theirs, more, turned):
+    """After a merge, a correction of one side is none of the other, for a third too."""
+    one, other, ours, held = merged(candidate, [], theirs, TWO)
+    if turned:
+        one, other, held = other, one, ours
+    tell(candidate, one, [("correct", line(9000))])
+    tell(candidate, other, more, held)
+    last = aggregator(candidate, TWO)  # it knows the line: a correction shows
+    final = tell(candidate, last, adding([line(500)]))
+    last.merge(other)
+    final.merge(held)
+    expect_held(last, final, TWO, "only the other one was told of a correction")
 
 
 @given(ours=calls_of(3), theirs=calls_of(3), rounding=roundings)

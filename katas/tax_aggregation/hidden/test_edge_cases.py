@@ -61,12 +61,15 @@ def test_bom_is_taken_off(candidate, blank, broken):
     expect_read(candidate, texts, "a BOM before the first line is no part of it")
 
 
-@given(at=st.integers(1, 3))
-@example(at=1)
+@given(at=st.integers(1, 3), white=st.booleans())
+@example(at=1, white=False)
+@example(at=1, white=True)
 @check(level=1, category="edge_cases", examples=2)
-def test_bom_is_for_the_first_line(candidate, at):
-    """On a later line a byte order mark is no JSON."""
+def test_bom_is_for_the_first_line(candidate, at, white):
+    """On a later line a byte order mark is no JSON, also behind white lines."""
     texts = around([Text(BOM + good(line()).text)], before=at)
+    if white:
+        texts[:at] = [Text("")] * at
     expect_read(candidate, texts, "only the first line may begin with a BOM")
 
 
@@ -403,11 +406,14 @@ def test_a_line_may_have_no_tax(candidate, where):
 @given(name=st.sampled_from(["a", "Á", " A", "AA", ""]))
 @example(name="a")
 @example(name="A ")
+@example(name="")
 @check(level=1, category="edge_cases", examples=2)
 def test_jurisdictions_differ_by_every_letter(candidate, name):
     """Names of jurisdictions are compared as they are: case and spaces count."""
     one = replace(line(), jurisdictions=(name,))
     expect(ask(candidate, [one], [rule()]), {}, why=f"{name!r} is not 'A'")
+    got = ask(candidate, [one], [rule(), rule(where=name, id="s")])
+    expect(got, {name: 10}, why=f"the second rule is for {name!r}")
 
 
 def expect_refused(candidate: Any, rules: Any, culprit: str) -> None:
@@ -722,6 +728,16 @@ def test_an_invoice_below_zero_is_mirrored(candidate, rates, qty):
     expect_invoice(candidate, [line(1, qty, places)], named(rules))
 
 
+@given(back=st.integers(-19, -10))
+@example(back=-14)
+@check(level=3, category="edge_cases", examples=2)
+def test_an_invoice_just_below_zero_is_mirrored(candidate, back):
+    """An exact sum below 0 has its mirror's shares also where it is rounded to 0."""
+    rules = named([rule("0.5"), rule("0.5", "B"), rule("0.1", "C")])
+    lines = [line(1, 1, "AB"), line(1, back, "C", id="2")]
+    expect_invoice(candidate, lines, rules)
+
+
 @given(sold=st.integers(1, 9), back=st.integers(-9, -1))
 @example(sold=9, back=-4)
 @example(sold=4, back=-9)
@@ -895,11 +911,16 @@ def test_merging_with_itself_changes_nothing(candidate, calls):
     expect(told.totals(), want, why="all of it was here before")
 
 
+LONGER = [replace(one, rate=Decimal(f"{one.rate}0")) for one in THREE]
+"""The same rules: Decimal("0.10") equals Decimal("0.1")."""
+
+
 @given(rules=st.permutations(THREE))
 @example(rules=THREE[::-1])
+@example(rules=LONGER)
 @check(level=4, category="edge_cases", examples=2)
 def test_merge_takes_rules_in_another_order(candidate, rules):
-    """Rules are compared as sets: their order does not keep two from merging."""
+    """Equal sets of rules merge, in any order, and 0.10 as a rate equals 0.1."""
     one, other = aggregator(candidate, THREE), aggregator(candidate, rules)
     add(candidate, other, [line(100, 1, "AB")])
     one.merge(other)

@@ -8,6 +8,7 @@ from benchmark import (
     correcting,
     merging,
     rounding_invoices,
+    rounding_one_invoice,
     taxing_many_dates,
     taxing_many_places,
 )
@@ -35,6 +36,12 @@ def test_many_dates(speed):
 def test_many_invoices(speed):
     """Rounding by invoice takes as long for a line of many invoices as of few."""
     speed.compare(rounding_invoices, sizes=SIZES)
+
+
+@check(level=3, category="performance", measures=("totals",))
+def test_large_invoice(speed):
+    """Rounding an invoice takes as long for each line and place of many as of few."""
+    speed.compare(rounding_one_invoice, sizes=LARGER)
 
 
 @check(level=4, category="performance", measures=("Aggregator",))

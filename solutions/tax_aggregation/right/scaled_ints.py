@@ -77,7 +77,7 @@ def read_one(number: int, text: str) -> list[Line | Rejected]:
         if data.get("original_day") is not None:
             data["original_day"] = as_day(data["original_day"])
         return [Line(**{**data, "jurisdictions": line.jurisdictions})]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         return [Rejected(number, f"{error}")]
 
 

@@ -68,7 +68,7 @@ def read_lines(stream: Iterable[str]) -> Iterator[Line | Rejected]:
         if text.strip():
             try:
                 yield parsed(**json.loads(text))
-            except (AttributeError, TypeError, ValueError) as error:
+            except (AttributeError, RecursionError, TypeError, ValueError) as error:
                 yield Rejected(n, str(error))
 
 

@@ -106,3 +106,13 @@ def test_clock_joins_the_call_it_is_for() -> None:
     assert joined(("clock.set(4)", "window.check('a')")) == [
         "clock.set(4); window.check('a')"
     ]
+
+
+def test_a_verdict_stands_apart_from_its_law(tiny: Kata, report: Report) -> None:
+    """Between a verdict's word and the law is a space, however long the word is."""
+    for verdict in Verdict:
+        check = replace(report.checks[1], verdict=verdict, law="word " * 40)
+        report = replace(report, checks=(*report.checks, check))
+        lines = Terminal(tiny).report(report).splitlines()
+        assert not any("Kword" in line for line in lines)
+        assert max(map(len, lines)) <= WIDTH
