@@ -261,23 +261,6 @@ def expect_none_after(history: History, mapped: Mapped) -> None:
 
 
 @check(level=3, category="correctness")
-def test_not_started_when_it_comes(candidate):
-    """An item that was on its way when a call failed is not started when it comes."""
-    for limit in (2, 3):
-        slow = [does(pause(20), gives=item) for item in (2, 3, 4)]
-        rows = {0: does(pause(3), gives=0), 1: does(pause(9), gives=KeyError("one"))}
-        mapped = Mapped(candidate, [0, 1, *slow], rows, limit=limit)
-        mapped.scene.thread(*mapped.reads(2))
-
-        def judge(history: History, mapped: Mapped = mapped) -> None:
-            expect(read(history), [0], why="it is before the failure")
-            expect_very(last(history, 1), mapped.table)
-            expect(mapped.started(history), [0, 1], why="2 comes long after 1 failed")
-
-        explore(mapped.scene, judge, schedules=15, expects=(KeyError,))
-
-
-@check(level=3, category="correctness")
 def test_first_failure_in_order(candidate):
     """Of several failures the first in the order of the items is raised."""
     rows = {
