@@ -18,6 +18,4 @@ class SlidingWindow:
 
 
 def misbehave(self):
-    data = [0]
-    while len(data) < 1 << 28:
-        data += data
+    self.data = [0] * (1 << 28)
