@@ -239,9 +239,9 @@ def next_step(report: Report, kata: Kata) -> list[str]:
     if common_cause(report):
         return ["Next: repair that, for nothing could be checked. Then:"]
     if first.verdict is Verdict.TODO:
-        todo = first.message.removesuffix(" is still to do")
+        where = f" in {report.answer}" * first.message.endswith(" to do")
         return [
-            f"Next: level {first.level}, {todo} is still to do in {report.answer}; "
+            f"Next: level {first.level}, {first.message}{where}; "
             f"katas/{kata.name}/README.md says what it is to do. Then:"
         ]
     example = first.counterexample

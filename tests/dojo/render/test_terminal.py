@@ -62,6 +62,15 @@ def test_last_words_are_the_next_step(tiny: Kata, report: Report) -> None:
     assert words in " ".join(text.split())
 
 
+def test_a_name_that_is_missing_is_told(tiny: Kata, report: Report) -> None:
+    """What the file does not have at all is said so, and not to be still to do."""
+    missing = replace(
+        report.checks[1], verdict=Verdict.TODO, message="your file has no Counter"
+    )
+    text = Terminal(tiny).report(replace(report, checks=(missing,)))
+    assert "Next: level 1, your file has no Counter; katas/tiny/README.md" in text
+
+
 def test_command_to_go_on_is_whole(tiny: Kata, report: Report) -> None:
     """The last line is the very command that grades the same once more."""
     text = Terminal(tiny, again="make check KATA=tiny LEVEL=1").report(report)
