@@ -37,7 +37,9 @@ GROWTH_POINTS = 0.25
 SMALLEST_MS = 0.5
 """A size that costs the reference less is too small to compare."""
 PREDICTED_S = 1.0
-"""A size that would cost the answer more CPU is left out."""
+"""A size that would cost the answer more CPU is left out, if the growth is known."""
+MOST_PREDICTED_S = 3.0
+"""And one that would cost this much is left out in any case."""
 SAMPLE_S = 6.0
 """The answer's own seconds for one sample."""
 TIERS = (("A", 1.5), ("B", 3.0), ("C", 6.0), ("D", math.inf))
@@ -225,7 +227,7 @@ class Speed:
         """
         self.limit = limit
         for n in sizes:
-            if len(self.measured) >= 2 and self._predicted_s(n) > PREDICTED_S:
+            if len(self.measured) >= 2 and self._is_left_out(n):
                 break
             tape, sample = self.record(work, n)
             samples = Samples(n, tape, reference=[sample])
@@ -298,6 +300,10 @@ class Speed:
                 raise Different
 
     # From samples to a verdict
+
+    def _is_left_out(self, n: int) -> bool:
+        in_doubt = self._is_in_doubt(MORE_ROUNDS, busy=False)
+        return self._predicted_s(n) > (MOST_PREDICTED_S if in_doubt else PREDICTED_S)
 
     def _predicted_s(self, n: int) -> float:
         """Return the answer's cost at a larger size, by its own growth so far."""

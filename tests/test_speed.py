@@ -291,6 +291,16 @@ def test_a_prediction_follows_the_growth() -> None:
     assert speed._predicted_s(400) == pytest.approx(0.02)
 
 
+def test_a_costly_size_is_left_out_when_the_growth_is_known() -> None:
+    """While the growth is in doubt a size may cost three times as much."""
+    speed = unmeasured()
+    for growth, costs_s in ((0.0, 1.0), (0.4, 3.0), (1.5, 1.0)):
+        speed.measured = [samples(n, n * (n / 200) ** growth, n) for n in (100, 200)]
+        n = 200 * (costs_s / 0.2) ** (1 / (1 + growth))
+        assert not speed._is_left_out(int(n * 0.99))
+        assert speed._is_left_out(int(n * 1.01) + 1)
+
+
 @pytest.mark.parametrize(
     ("growth", "quiet", "busy"),
     [(0.0, 0, 2), (0.3, 9, 9), (0.5, 9, 9), (1.0, 1, 2)],
