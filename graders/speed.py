@@ -32,7 +32,9 @@ MORE_ROUNDS = 4
 SETUP_FACTOR = 16
 """How many times the reference's preparing is always allowed."""
 SETUP_GROWTH = 2
+"""And how many times what the answer's took at the smallest size, next to it."""
 MOST_SETUP = 200
+"""Most times the reference's preparing, whatever the answer's took there."""
 GROWTH_POINTS = 0.25
 SMALLEST_MS = 0.5
 """A size that costs the reference less is too small to compare."""
@@ -101,18 +103,15 @@ class Samples:
         take an answer many times as long: how long a request takes is what counts.
         """
         transport = min(sample.transport for sample in self.reference)
-        return transport + self.setup_factor * self.preparing(self.reference)
-
-    def preparing(self, side: list[Sample]) -> float:
-        return min(sample.setup for sample in side)
+        return transport + self.setup_factor * least_setup(self.reference)
 
     def fair_setup_factor(self) -> float:
         """Return what preparing may take at larger sizes, by what it takes at this one.
 
         Heavier objects are no fault; preparing that grows faster than it should is.
         """
-        reference, answer = self.preparing(self.reference), self.preparing(self.answer)
-        fair = SETUP_GROWTH * answer / max(reference, 1.0)
+        reference = max(least_setup(self.reference), 1.0)
+        fair = SETUP_GROWTH * least_setup(self.answer) / reference
         return min(max(fair, SETUP_FACTOR), MOST_SETUP)
 
     def costs(self, side: list[Sample]) -> list[float]:
@@ -127,6 +126,10 @@ class Samples:
         answer, reference = self.costs(self.answer), self.costs(self.reference)
         rounds = len(self.answer)
         return SizePoint(self.n, min(answer) / 1e6, min(reference) / 1e6, rounds)
+
+
+def least_setup(side: list[Sample]) -> float:
+    return min(sample.setup for sample in side)
 
 
 class Recorder(Candidate):

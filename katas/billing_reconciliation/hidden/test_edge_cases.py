@@ -500,17 +500,14 @@ def test_no_rows(candidate):
 def test_rows_are_only_read(candidate):
     """Nothing is changed in what `reconcile` and the parsers are given."""
     rows = [row("2", ref="r2", days=2), row("1", ref="r1"), row("3", 20, days=1)]
-    a, b = txns(candidate, "a", rows), txns(candidate, "b", rows[::-1])
-    kept_a, kept_b = candidate.keep(a, "a"), candidate.keep(b, "b")
-    candidate.reconcile(kept_a, kept_b)
-    expect(kept_a.value(), a, why="what is given is only read")
-    expect(kept_b.value(), b, why="what is given is only read")
-    given = row_a(), row_b(), dict(DECIMALS)
-    first, second, decimals = (candidate.keep(each, "given") for each in given)
-    candidate.parse_a(first)
-    candidate.parse_b(second, decimals)
-    for kept, want in zip((first, second, decimals), given, strict=True):
-        expect(kept.value(), want, why="what is given is only read")
+    sides = txns(candidate, "a", rows), txns(candidate, "b", rows[::-1])
+    given = *sides, row_a(), row_b(), dict(DECIMALS)
+    kept = [candidate.keep(each, "given") for each in given]
+    candidate.reconcile(*kept[:2])
+    candidate.parse_a(kept[2])
+    candidate.parse_b(*kept[3:])
+    for each, want in zip(kept, given, strict=True):
+        expect(each.value(), want, why="what is given is only read")
 
 
 @check(level=1, category="edge_cases")
