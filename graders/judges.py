@@ -45,6 +45,16 @@ def share_processor(zygote: Zygote, place: int) -> None:
             os.sched_setaffinity(pid, {usable[place % len(usable)]})
 
 
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C off: in the middle of a fork or an import Python may lose it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @dataclass
 class Seat:
     """One judge process, as its owner sees it."""
@@ -65,16 +75,21 @@ class Judges:
         self.zygotes: list[Zygote] = []
         self.seats: list[Seat] = []
         try:
-            for _ in range(count or cores()):
-                self.zygotes.append(Zygote(hash_seed=hash_seed))
-            # takes a third of a second, in which the zygotes make themselves ready
-            import graders.plugin  # noqa: F401
-
-            gc.freeze()
-            self.seats = [self._seat(place, deep) for place in range(len(self.zygotes))]
+            with uninterrupted():
+                self._begin(count or cores(), hash_seed, deep)
         except BaseException:
             self.close()
             raise
+
+    def _begin(self, count: int, hash_seed: int, deep: bool) -> None:
+        for _ in range(count):
+            self.zygotes.append(Zygote(hash_seed=hash_seed))
+        # takes a third of a second, in which the zygotes make themselves ready
+        import graders.plugin  # noqa: F401
+
+        gc.freeze()
+        for place in range(count):
+            self.seats.append(self._seat(place, deep))
 
     def _seat(self, place: int, deep: bool) -> Seat:
         context = get_context("fork")
@@ -166,6 +181,7 @@ def sit(
     from graders.plugin import Judge, collect_and_serve
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     limits.die_with_parent()
     limits.hide_memory()
     # from another one for each grading: several at once must not meet on the same

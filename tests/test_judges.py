@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -48,6 +49,22 @@ def test_names_are_taken_when_needed(judges: Judges) -> None:
     assert taken == list(NAMES[:1])
     assert len(list(running)) == 2
     assert taken == list(NAMES)
+
+
+def test_ctrl_c_during_a_fork_is_not_lost(tiny: Kata) -> None:
+    """Python forgets what its hooks raise while it forks; Ctrl-C comes after it."""
+    interrupts = [signal.SIGINT]
+
+    def interrupt() -> None:
+        if interrupts:
+            os.kill(os.getpid(), interrupts.pop())
+
+    os.register_at_fork(after_in_parent=interrupt)
+    before = children(os.getpid())
+    with pytest.raises(KeyboardInterrupt):
+        Judges(tiny, count=2)
+    assert not interrupts
+    assert children(os.getpid()) == before
 
 
 def test_there_is_a_judge_for_each_core(tiny: Kata) -> None:

@@ -251,6 +251,7 @@ def main() -> None:
     import_standard(PRELOAD)
     control = socket.socket(fileno=options["control"])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     kin = open_kin()
     control.send(json.dumps(confine(own.limits)).encode())
     gc.collect()

@@ -140,8 +140,10 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     """Interrupted in the middle, it ends at once with all its processes."""
     answer = tmp_path / "answer.py"
     answer.write_text("while True: pass\n")
+    # the command itself: what `python -m` ends with after Ctrl-C is the interpreter's
+    command = Path(sys.executable).with_name("kata")
     process = subprocess.Popen(
-        [sys.executable, "-m", "dojo.cli", "check", "rate_limiter", "--answer", answer],
+        [command, "check", "rate_limiter", "--answer", answer],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -154,6 +156,27 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "Traceback" not in said
     assert not list(children_of(process.pid))
+
+
+INTERRUPTED_WHILE_LOADING = """
+import os, signal, sys
+
+class Interrupt:
+    def find_spec(name, *_):
+        if name == "dojo.cli":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt)
+import dojo.__main__
+"""
+
+
+def test_ctrl_c_while_it_loads_is_silent() -> None:
+    """Interrupted before there is anything to stop, it ends without a word."""
+    command = [sys.executable, "-c", INTERRUPTED_WHILE_LOADING]
+    done = subprocess.run(command, capture_output=True, cwd=ROOT)
+    assert done.returncode == -signal.SIGINT
+    assert not done.stdout + done.stderr
 
 
 def wait_for_child(pid: int) -> None:
