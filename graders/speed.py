@@ -216,8 +216,6 @@ class Speed:
         self.budget = budget
         self.seed = seed
         self.limit = GROWTH_LIMIT
-        self.used_s = 0.0
-        """Own seconds of the last sample, if it was stopped up to then."""
         self.measured: list[Samples] = []
 
     def compare(
@@ -242,16 +240,16 @@ class Speed:
                 if len(self.measured) < 2 or stopped.verdict is not Verdict.TIMEOUT:
                     raise
                 self.measured.append(samples)
-                return self._note_at_least(samples)
+                return self._note_at_least(samples, stopped.used_s)
             if not self.measured:
                 samples.setup_factor = samples.fair_setup_factor()
             if samples.point.reference_ms >= SMALLEST_MS:
                 self.measured.append(samples)
         self._measure_again()
 
-    def _note_at_least(self, samples: Samples) -> None:
+    def _note_at_least(self, samples: Samples, used_s: float) -> None:
         """Take what a sample had used when it was stopped for all that it needs."""
-        used = self.used_s * 1e9
+        used = used_s * 1e9
         samples.answer.append(Sample(total=used, timed=used, setup=0.0))
 
     def _measure_again(self) -> None:
@@ -288,8 +286,10 @@ class Speed:
                 used_ns, replies = exchange(worker, request.payload, patience)
                 used[request.timed] += used_ns
                 self._compare_replies(replies, request.replies)
+        except AnswerStopped as stopped:
+            stopped.used_s = patience.used_s
+            raise
         finally:
-            self.used_s = patience.used_s
             ending = worker.close()
         return Sample(ending.cpu_s * 1e9 - begun, used[True], used[False])
 

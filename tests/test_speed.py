@@ -257,9 +257,10 @@ def test_a_size_that_is_not_ended_has_a_cost(monkeypatch: pytest.MonkeyPatch) ->
 
     def sample(answer: Answer, tape: Any) -> Sample:
         n = sizes[len(speed.measured)]
-        speed.used_s = 6.0
         if n == 400:
-            raise AnswerStopped(Verdict.TIMEOUT, "no answer")
+            stopped = AnswerStopped(Verdict.TIMEOUT, "no answer")
+            stopped.used_s = 6.0
+            raise stopped
         return Sample(total=n * MS, timed=n * MS, setup=0)
 
     sizes = (100, 200, 400, 800)

@@ -74,6 +74,8 @@ class AnswerStopped(BaseException):
         super().__init__(message)
         self.verdict = verdict
         self.message = message
+        self.used_s = 0.0
+        """Own seconds up to then, where they are known."""
 
 
 class SandboxFault(Exception):
