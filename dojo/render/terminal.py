@@ -245,8 +245,18 @@ def next_step(report: Report, kata: Kata) -> list[str]:
             f"katas/{kata.name}/README.md says what it is to do. Then:"
         ]
     example = first.counterexample
-    words = f"Next: level {first.level}, “{first.law}” Then once more:"
+    words = (
+        f"Next: level {first.level}, “{first.law}” {help_with(first)}Then once more:"
+    )
     return [words, how_to_run(example)] if example and example.file else [words]
+
+
+def help_with(check: Check) -> str:
+    """Return which page helps to find what is wrong, or ""."""
+    slow = (Verdict.FAIL, Verdict.TIMEOUT)
+    if check.category is Category.PERFORMANCE and check.verdict in slow:
+        return "docs/how-to/find-what-is-slow.md shows how to find the cause. "
+    return ""
 
 
 def how_to_run(example: Counterexample) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dojo.render.terminal import WIDTH, Terminal, joined, shortened
-from graders.kata import Kata
+from graders.kata import ROOT, Kata
 from graders.results import Report, Verdict
 
 
@@ -60,6 +60,14 @@ def test_last_words_are_the_next_step(tiny: Kata, report: Report) -> None:
     text = Terminal(tiny).report(replace(report, checks=todo))
     words = "Next: level 1, double is still to do in katas/tiny/stub.py"
     assert words in " ".join(text.split())
+
+
+def test_a_slow_answer_is_sent_to_the_profiler(tiny: Kata, report: Report) -> None:
+    """When all that is wrong is the speed, the next step is a page that there is."""
+    slow = replace(report, checks=(report.checks[0], report.checks[2]))
+    assert "docs/how-to/find-what-is-slow.md" in Terminal(tiny).report(slow)
+    assert (ROOT / "docs/how-to/find-what-is-slow.md").exists()
+    assert "find-what-is-slow" not in Terminal(tiny).report(report)
 
 
 def test_a_name_that_is_missing_is_told(tiny: Kata, report: Report) -> None:
