@@ -64,7 +64,7 @@ NEEDED = {
 
 def read_lines(stream: Iterable[str]) -> Iterator[Line | Rejected]:
     for n, text in enumerate(stream, 1):
-        text = text.lstrip("\ufeff") if n == 1 else text
+        text = text.removeprefix("\ufeff") if n == 1 else text
         if text.strip():
             try:
                 yield parsed(**json.loads(text))
