@@ -40,6 +40,8 @@ BROKEN_CHANNEL = 120
 """The exit status of a worker that can no longer talk to us."""
 _FIRST_WAIT = struct.pack("ll", 0, 5_000)
 """How long a reply is waited for before anything else is looked at: 5 ms."""
+_NO_THREAD_NS = 5_000
+"""CPU time that no thread gets by with, from its start to its end."""
 _NEARLY = 0.6
 _KEPT_OUTPUT = 1 << 16
 
@@ -284,7 +286,7 @@ class Worker:
         self.printed = Printed()
         self.ending: Ending | None = None
         self.stopped: AnswerStopped | None = None
-        self.delay_s = delay_s(pid)
+        self.waits = Waits.of(pid)
         """How long it and we had waited for a processor when last looked at."""
         self._descriptor = channel.fileno()
         self._event = select.POLLIN
@@ -439,7 +441,7 @@ class OwnTime:
         What has passed since the last look is taken to have been like now.
         """
         if is_busy(self.worker.pid):
-            self.worker.delay_s = delay_s(self.worker.pid)
+            self.worker.waits = Waits.of(self.worker.pid)
         else:
             self._note_sleep(time.monotonic() - self.looked_s)
         self.looked_s = time.monotonic()
@@ -448,10 +450,13 @@ class OwnTime:
 
     def _note_sleep(self, passed_s: float) -> None:
         """Take for sleep what passed in which neither it nor we had to wait."""
-        cpu_s = (cpu_clock_ns(self.worker.pid) - self.looked_cpu_ns) / 1e9
-        waited_s = delay_s(self.worker.pid) - self.worker.delay_s
-        self.worker.delay_s += waited_s
-        self.asleep_s += max(passed_s - waited_s - cpu_s, 0.0)
+        before, now = self.worker.waits, Waits.of(self.worker.pid)
+        self.worker.waits = now
+        if now.ended_ns - before.ended_ns > _NO_THREAD_NS:
+            return  # how long a thread has waited is not known once it has ended
+        cpu_ns = cpu_clock_ns(self.worker.pid) - self.looked_cpu_ns
+        waited_ns = now.waited_ns - before.waited_ns
+        self.asleep_s += max(passed_s - (waited_ns + cpu_ns) / 1e9, 0.0)
 
     def _why_too_long(self, now_s: float) -> str:
         if self.used_s() > self.patience.left_s + self.grace_s:
@@ -484,25 +489,36 @@ def cpu_clock_ns(pid: int) -> int:
         return time.monotonic_ns()
 
 
-def delay_s(pid: int) -> float:
-    """Return how long a process and we have waited for a processor, in seconds.
+@dataclass(frozen=True)
+class Waits:
+    """How long a process and we have waited for a processor up to now."""
 
-    Ours is in it because a reply that waits for us looks like an answer asleep.
-    """
-    total_ns = waited_ns("/proc/thread-self/schedstat")
-    with contextlib.suppress(OSError):
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            total_ns += waited_ns(f"/proc/{pid}/task/{thread}/schedstat")
-    return total_ns / 1e9
+    waited_ns: int
+    """Ours is in it because a reply that waits for us looks like an answer asleep."""
+    ended_ns: int
+    """CPU time of its threads that have ended."""
+
+    @classmethod
+    def of(cls, pid: int) -> Waits:
+        _, waited_ns = run_and_waited_ns("/proc/thread-self/schedstat")
+        alive_ns = 0
+        with contextlib.suppress(OSError):
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                times = run_and_waited_ns(f"/proc/{pid}/task/{thread}/schedstat")
+                alive_ns += times[0]
+                waited_ns += times[1]
+        return cls(waited_ns, cpu_clock_ns(pid) - alive_ns)
 
 
-def waited_ns(schedstat: str) -> int:
+def run_and_waited_ns(schedstat: str) -> tuple[int, int]:
+    """Return how long a thread has run, and has waited for a processor."""
     with (
         contextlib.suppress(OSError, LookupError, ValueError),
         open(schedstat, "rb") as file,
     ):
-        return int(file.read().split()[1])
-    return 0
+        ran, waited, *_ = map(int, file.read().split())
+        return ran, waited
+    return 0, 0
 
 
 def is_busy(pid: int) -> bool:

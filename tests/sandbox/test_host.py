@@ -224,6 +224,20 @@ def test_waiting_for_a_processor_is_not_charged(small: Zygote, work: str) -> Non
 
 
 @pytest.mark.usefixtures("crowded")
+def test_waiting_of_threads_that_ended_is_not_charged(small: Zygote) -> None:
+    """How long a thread waited is not known once it has ended; nobody slept then."""
+    work = "thread = threading.Thread(target=sum, args=[range(10 ** 6)])"
+    worker = loaded(small, f"import threading\n{work}\nthread.start()\nthread.join()")
+    patience, before, begun = Patience(30), worker.cpu_ns(), time.monotonic()
+    for _ in range(50):
+        worker.request([CALL], patience)
+    used_s, passed_s = (worker.cpu_ns() - before) / 1e9, time.monotonic() - begun
+    worker.close()
+    assert passed_s > 2 * used_s, "not crowded"
+    assert patience.used_s < 1.5 * used_s
+
+
+@pytest.mark.usefixtures("crowded")
 def test_waiting_of_ours_is_not_charged(small: Zygote) -> None:
     """When it is we who wait for a processor, an answer that replied has not slept."""
     worker = loaded(small, "for _ in range(10 ** 4): pass")
