@@ -140,6 +140,10 @@ def too_large_too(most: int) -> range:
     return range(1, most + 3)
 
 
+def nothing_and_too_large_too(most: int) -> range:
+    return range(most + 2)
+
+
 # Rules
 
 window_rules = st.builds(WindowRule, st.integers(1, 5), st.integers(1, 12))

@@ -470,6 +470,26 @@ def test_limiter_ignores_what_its_rules_did(candidate, rule, before):
     expect(got, allowed=True, remaining=0, why="only the rule alone was used before")
 
 
+@given(rule=rules, ahead=st.integers(1, 9), turned=st.booleans())
+@example(rule=WindowRule(1, 5), ahead=4, turned=False)
+@example(rule=WindowRule(1, 5), ahead=4, turned=True)
+@example(rule=BucketRule(1, 5, 1), ahead=4, turned=False)
+@example(rule=BucketRule(1, 5, 1), ahead=4, turned=True)
+@check(level=3, category="correctness", examples=5)
+def test_limiter_has_a_time_of_its_own(candidate, rule, ahead, turned):
+    """The latest time that a limiter has read is not that of its rules used alone."""
+    clock = candidate.clock()
+    alone, model = rule.make(candidate, clock), rule.oracle()
+    first, second = candidate.Limiter(alone), alone
+    if turned:
+        first, second = second, first
+    model.take("a", rule.most, 0)
+    again = model.retry_after("a", rule.most, 0)
+    steps = [first.check.at(ahead, "b"), second.check.at(0, "a", rule.most)]
+    last = candidate.play(clock, [*steps, second.check.at(again, "a", rule.most)])[-1]
+    expect(last, allowed=True, why=f"all was taken at 0 and is there at {again} again")
+
+
 @given(script=scripts(one_rule, up_to_limit))
 @example(script=Script(together(WindowRule(2, 5)), [(0, "a", 1), (0, "a", 1)]))
 @example(script=Script(together(BucketRule(1, 5, 2)), [(0, "a", 2)]))
@@ -743,6 +763,65 @@ def test_only_fresh_keys_are_dropped(candidate, script, later):
     candidate.play(clock, [limiter.check.at(now, "new")] * further)
     why = f"{stay} are not fresh at {now}, and 'new' took something"
     expect(limiter.keys(), len(stay) + 1, why=why)
+
+
+@given(script=scripts(several_rules, up_to_limit, keys="abcd"), too_much=st.booleans())
+@example(
+    script=Script(together(WindowRule(1, 5)), [(0, key, 1) for key in "abcd"]),
+    too_much=False,
+)
+@example(
+    script=Script(together(BucketRule(1, 5, 1)), [(0, key, 1) for key in "abcd"]),
+    too_much=True,
+)
+@check(level=3, category="correctness", examples=10)
+def test_any_check_drops_fresh_keys(candidate, script, too_much):
+    """Fresh keys are dropped by checks that are denied or cost nothing as by others."""
+    clock = candidate.clock()
+    limiter = script.rule.make(candidate, clock)
+    calls = script.calls()
+    candidate.play(clock, [limiter.check.at(*call) for call in calls])
+    fresh, now = limiter.keys(), long_after(script.rule, calls[-1].at)
+    cost = script.rule.most + 1 if too_much else 0
+    candidate.play(clock, [limiter.check.at(now, "other", cost)] * fresh)
+    why = f"{fresh} keys were fresh at {now}, and {fresh} checks came after that"
+    expect(limiter.keys(), 0, why=why)
+
+
+@given(rule=bucket_rules, fresh=st.integers(1, 5))
+@example(rule=BucketRule(1, 10, 2), fresh=1)
+@check(level=3, category="correctness", examples=5)
+def test_denied_checks_drop_fresh_keys(candidate, rule, fresh):
+    """Checks that are denied for now drop fresh keys as others do."""
+    clock = candidate.clock()
+    rule = rule._replace(burst=rule.burst + rule.refill)
+    limiter = candidate.Limiter(rule.make(candidate, clock))
+    steps = [limiter.check.at(0, f"key {number}") for number in range(fresh)]
+    steps += [limiter.check.at(0, "busy", rule.burst)]
+    steps += [limiter.check.at(rule.per, "busy", rule.burst)] * fresh
+    *_, last = candidate.play(clock, steps)
+    expect(last, allowed=False, why=f"{rule.refill} of {rule.burst} tokens are there")
+    why = f"{fresh} others were fresh at {rule.per}, and {fresh} checks came after that"
+    expect(limiter.keys(), 1, why=why)
+
+
+@given(rule=rules, given_back=st.lists(st.integers(0, 3), min_size=1, max_size=6))
+@example(rule=WindowRule(1, 5), given_back=[1, 0])
+@example(rule=BucketRule(1, 1, 2), given_back=[1, 0])
+@example(rule=BucketRule(1, 5, 1), given_back=[0, 1, 0, 1])
+@check(level=3, category="correctness", examples=5)
+def test_keys_fresh_for_any_reason_are_dropped(candidate, rule, given_back):
+    """Keys are dropped whether they got all back, or part of it, or nothing."""
+    clock = candidate.clock()
+    limiter = candidate.Limiter(rule.make(candidate, clock))
+    now, steps = long_after(together(rule), 0), []
+    for number, back in enumerate(given_back):
+        steps.append(limiter.check.at(0, f"key {number}", rule.most))
+        steps.append(limiter.refund.at(0, f"key {number}", back))
+    further = [limiter.check.at(now, "other")] * len(given_back)
+    candidate.play(clock, [*steps, *further])
+    why = f"{len(further)} keys were fresh at {now}, and as many checks came after that"
+    expect(limiter.keys(), 1, why=why)
 
 
 @given(rule=rules, fresh=st.integers(1, 6))

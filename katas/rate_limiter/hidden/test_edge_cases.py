@@ -18,6 +18,7 @@ from strategies import (
     WindowRule,
     bucket_rules,
     expect_fields,
+    nothing_and_too_large_too,
     rules,
     scripts,
     several_rules,
@@ -122,16 +123,18 @@ def test_window_clock_goes_back(candidate, script):
     expect_fields(candidate, script, "allowed", "remaining")
 
 
-@given(script=scripts(window_rules, up_to_limit, back=True))
+@given(script=scripts(window_rules, nothing_and_too_large_too, back=True))
 @example(
     script=Script(
         WindowRule(1, 5), [(0, "a", 1), (5, "b", 1), (-1, "a", 1), (5, "a", 1)]
     )
 )
+@example(script=Script(WindowRule(1, 5), [(0, "a", 1), (5, "b", 0), (-1, "a", 1)]))
+@example(script=Script(WindowRule(1, 5), [(0, "a", 1), (5, "b", 2), (-1, "a", 1)]))
 @example(script=WINDOW_STORY)
 @check(level=1, category="edge_cases", examples=25)
 def test_window_clock_is_one_for_all_keys(candidate, script):
-    """The latest time that a window has read counts for all of its keys."""
+    """The latest time that any call of a window has read counts for all its keys."""
     expect_fields(candidate, script, "allowed", "remaining")
 
 
@@ -272,12 +275,14 @@ def test_bucket_clock_goes_back(candidate, script):
     expect_fields(candidate, script, "allowed", "remaining")
 
 
-@given(script=scripts(bucket_rules, up_to_limit, back=True))
+@given(script=scripts(bucket_rules, nothing_and_too_large_too, back=True))
 @example(script=Script(BucketRule(1, 4, 1), [(0, "a", 1), (4, "b", 1), (-1, "a", 1)]))
+@example(script=Script(BucketRule(1, 4, 1), [(0, "a", 1), (4, "b", 0), (-1, "a", 1)]))
+@example(script=Script(BucketRule(1, 4, 1), [(0, "a", 1), (4, "b", 2), (-1, "a", 1)]))
 @example(script=BUCKET_STORY)
 @check(level=2, category="edge_cases", examples=25)
 def test_bucket_clock_is_one_for_all_keys(candidate, script):
-    """The latest time that a bucket has read counts for all of its keys."""
+    """The latest time that any call of a bucket has read counts for all its keys."""
     expect_fields(candidate, script, *FIELDS)
 
 
@@ -378,18 +383,28 @@ def test_limiter_clock_goes_back(candidate, script):
     expect_fields(candidate, script, *FIELDS)
 
 
-@given(script=scripts(several_rules, up_to_limit, back=True))
+@given(script=scripts(several_rules, nothing_and_too_large_too, back=True))
 @example(
     script=Script(
         together(WindowRule(1, 5), BucketRule(1, 5, 1)),
         [(0, "a", 1), (5, "b", 1), (-1, "a", 1), (5, "a", 1)],
     )
 )
+@example(
+    script=Script(
+        together(BucketRule(1, 4, 2)), [(0, "a", 2), (4, "b", 0), (-1, "a", 1)]
+    )
+)
+@example(
+    script=Script(
+        together(BucketRule(1, 4, 2)), [(0, "a", 2), (4, "b", 3), (-1, "a", 1)]
+    )
+)
 @example(script=LIMITER_STORY)
 @example(script=TURNED_STORY)
 @check(level=3, category="edge_cases", examples=30)
 def test_limiter_clock_is_one_for_all_keys(candidate, script):
-    """The latest time that a limiter has read counts for all of its keys."""
+    """The latest time that any call of a limiter has read counts for all its keys."""
     expect_fields(candidate, script, *FIELDS)
 
 

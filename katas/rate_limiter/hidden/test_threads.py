@@ -137,7 +137,12 @@ def test_slow_threads(candidate):
 
     def judge(history: History) -> None:
         got = [done.result for done in history.done]
-        require(taken(history) == 2, got, "two of three to be True: there are 2 units")
+        require(taken(history) >= 2, got, "two of three to be True: there are 2 units")
+        # much later, there are as many once more
+        if all(done.until < LONG for done in history.done):
+            require(
+                taken(history) == 2, got, "no more than two True: there are 2 units"
+            )
         for done in history.done:
             late = done.result or done.until - done.at >= 5
             require(late, False, "False not before 5 microseconds have passed")
