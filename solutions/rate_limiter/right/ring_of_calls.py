@@ -1,4 +1,4 @@
-"""Calls in a ring, buckets as theoretical arrival times, and an event for each waiter."""
+"""Calls in a ring, buckets as arrival times, and an event for each waiter."""
 
 from __future__ import annotations
 

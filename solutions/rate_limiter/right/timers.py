@@ -1,4 +1,4 @@
-"""A timer for each line of waiters serves it when its head may go; each waiter has an event."""
+"""A timer serves each line when its head may go; each waiter has an event."""
 
 from __future__ import annotations
 
