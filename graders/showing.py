@@ -9,6 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 MAX_DEPTH = 6
+MANY_ZEROS = 12
+"""From so many on, the zeros of an int are shown as their number."""
 _DATES = frozenset({date, datetime, time, timedelta, timezone, ZoneInfo})
 _MODULES = re.compile(r"\b(datetime|zoneinfo)\.(?=[a-zA-Z])")
 
@@ -51,11 +53,24 @@ def _source(value: Any, width: int, depth: int) -> str:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _record(value, width, depth)
     try:
+        if kind is int:
+            return _whole(value)
         if kind in _DATES:
             return _MODULES.sub("", repr(value))
         return repr(value) if kind is not str else clean(repr(value))
     except ValueError:  # an int of more digits than Python converts
         return f"<{kind.__name__} too long to show>"
+
+
+def _whole(value: int) -> str:
+    """Return an int so that its size can be seen: 3 * 10**18 for many zeros."""
+    digits = str(value)
+    zeros = len(digits) - len(digits.rstrip("0"))
+    if zeros < MANY_ZEROS:
+        return digits
+    front = digits[:-zeros]
+    power = f"10**{zeros}"
+    return front[:-1] + power if front in ("1", "-1") else f"{front} * {power}"
 
 
 def _container(value: Any, kind: type, width: int, depth: int) -> str:

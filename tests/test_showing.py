@@ -68,6 +68,24 @@ def test_a_huge_int_has_words() -> None:
     assert show(1 << 100_000) == "<int too long to show>"
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (10**30, "10**30"),
+        (-(10**30), "-10**30"),
+        (17 * 10**15, "17 * 10**15"),
+        (10**30 + 1, str(10**30 + 1)),
+        (10**9, "1000000000"),
+        (0, "0"),
+        (True, "True"),
+    ],
+)
+def test_the_size_of_an_int_can_be_seen(value: int, shown: str) -> None:
+    """Many zeros are counted, as Python that gives the same."""
+    assert show(value) == shown
+    assert eval(shown) == value
+
+
 def test_control_characters_are_escaped() -> None:
     """Text of an answer cannot move the cursor, colour, or turn text around."""
     assert clean("a\x1b[31m\rb\u202e\x07\n") == "a\\x1b[31m\\rb\\u202e\\x07\n"

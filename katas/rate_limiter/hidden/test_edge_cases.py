@@ -662,6 +662,21 @@ def test_acquire_nothing(candidate, timeout, most):
     expect(limiter.keys(), 1, why="a call of cost 0 holds no key")
 
 
+@given(rule=st.builds(BucketRule, st.just(1), st.integers(2, 9), st.integers(2, 4)))
+@example(rule=BucketRule(1, 4, 2))
+@check(level=4, category="edge_cases", examples=3)
+def test_acquire_in_vain_is_a_reading(candidate, rule):
+    """The time that an `acquire` has read in vain is the latest for all calls."""
+    clock = candidate.clock()
+    limiter = candidate.Limiter(rule.make(candidate, clock))
+    limiter.check("a", rule.most)
+    clock.set(rule.per)
+    expect(limiter.acquire("a", rule.most, 0), False, why=f"1 of {rule.most} is there")
+    clock.set(rule.per - 1)
+    why = f"{rule.per} was read before, and time does not go back: 1 is there"
+    expect(limiter.check("a", 1), allowed=True, why=why)
+
+
 @given(timeout=below_zero, most=small)
 @example(timeout=-1, most=1)
 @check(level=4, category="edge_cases", examples=4)

@@ -62,6 +62,13 @@ def test_last_words_are_the_next_step(tiny: Kata, report: Report) -> None:
     assert words in " ".join(text.split())
 
 
+def test_what_is_not_timed_yet_is_no_next_step(tiny: Kata, report: Report) -> None:
+    """A law of speed that waits for others is not what is to be done next."""
+    waiting = replace(report.checks[2], verdict=Verdict.NOT_MEASURED, law="Fast.")
+    text = Terminal(tiny).report(replace(report, checks=(waiting, *report.checks[:2])))
+    assert "Next: level 1, “Law of broken.”" in text
+
+
 def test_a_slow_answer_is_sent_to_the_profiler(tiny: Kata, report: Report) -> None:
     """When all that is wrong is the speed, the next step is a page that there is."""
     slow = replace(report, checks=(report.checks[0], report.checks[2]))
@@ -123,6 +130,12 @@ def test_clock_joins_the_call_it_is_for() -> None:
     assert joined(("clock.set(4)", "window.check('a')")) == [
         "clock.set(4); window.check('a')"
     ]
+
+
+def test_wide_calls_stay_apart_from_the_clock() -> None:
+    """What would not fit beside the setting of the clock stands below it, whole."""
+    wide = ("clock = Clock(0)", f"window = SlidingWindow({'9' * 40}, 1, clock)")
+    assert joined(wide) == list(wide)
 
 
 def test_a_verdict_stands_apart_from_its_law(tiny: Kata, report: Report) -> None:
