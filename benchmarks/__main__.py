@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from statistics import median
 from typing import Any
 
-from benchmarks import explorer
+from benchmarks import explorer, sending
 from graders.candidate import Answer, Candidate
 from graders.judges import share_processor
 from graders.kata import ROOT, Kata, kata_names, read_kata
@@ -35,6 +35,7 @@ def main() -> None:
         if find_spec(f"benchmarks.{name}"):
             import_module(f"benchmarks.{name}").compare()
     show_call_costs()
+    sending.main()
     explorer.main()
 
 
