@@ -297,6 +297,23 @@ def test_timeout_zero_behind_a_waiter(candidate):
 
 
 @check(level=4, category="correctness")
+def test_cost_zero_behind_a_waiter(candidate):
+    """`acquire` with cost 0 is True at once, behind one who waits as well."""
+    scene, limiter = scene_of(candidate, TWO)
+    scene.first(limiter.check("a"))
+    scene.thread(limiter.acquire("a", 2))
+    scene.thread(pause(1), limiter.acquire("a", 0))
+    scene.thread(pause(2), limiter.acquire("a", 0, 0))
+
+    def judge(history: History) -> None:
+        expect_at(call_of(history, 1), True, 10, "2 units are free at 10")
+        for thread in (2, 3):
+            expect_at(call_of(history, thread), True, thread - 1, "it needs nothing")
+
+    explore(scene, judge, schedules=20)
+
+
+@check(level=4, category="correctness")
 def test_check_does_not_queue(candidate):
     """`check` is decided by the rules alone, also while others wait for the key."""
     scene, limiter = scene_of(candidate, TWO)
