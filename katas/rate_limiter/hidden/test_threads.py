@@ -314,6 +314,21 @@ def test_cost_zero_behind_a_waiter(candidate):
 
 
 @check(level=4, category="correctness")
+def test_never_behind_a_waiter(candidate):
+    """`acquire` of what is never allowed is False at once, behind others as well."""
+    scene, limiter = scene_of(candidate, TWO)
+    scene.first(limiter.check("a"))
+    scene.thread(limiter.acquire("a", 2))
+    scene.thread(pause(1), limiter.acquire("a", 3))
+
+    def judge(history: History) -> None:
+        expect_at(call_of(history, 1), True, 10, "2 units are free at 10")
+        expect_at(call_of(history, 2), False, 1, "there are never 3 units")
+
+    explore(scene, judge, schedules=20)
+
+
+@check(level=4, category="correctness")
 def test_check_does_not_queue(candidate):
     """`check` is decided by the rules alone, also while others wait for the key."""
     scene, limiter = scene_of(candidate, TWO)
