@@ -79,6 +79,21 @@ def test_new_keys_at_once(candidate):
 
 
 @check(level=4, category="correctness")
+def test_keys_while_others_check(candidate):
+    """`keys()` counts also while other threads bring new keys."""
+    scene, limiter = scene_of(candidate, WindowRule(2, LONG))
+    scene.first(limiter.check("a"), limiter.check("b"))
+    scene.thread(limiter.keys())
+    scene.thread(limiter.check("c"), limiter.check("d"))
+
+    def judge(history: History) -> None:
+        count = call_of(history, 1).result
+        require(2 <= count <= 4, count, "2 keys are held before, 4 afterwards")
+
+    explore(scene, judge, schedules=80)
+
+
+@check(level=4, category="correctness")
 def test_refunds_at_once(candidate):
     """Refunds that run at once are all counted."""
     scene, limiter = scene_of(candidate, WindowRule(4, LONG), BucketRule(1, LONG, 4))
@@ -326,6 +341,25 @@ def test_never_behind_a_waiter(candidate):
         expect_at(call_of(history, 2), False, 1, "there are never 3 units")
 
     explore(scene, judge, schedules=20)
+
+
+@check(level=4, category="correctness")
+def test_served_but_late_to_wake(candidate):
+    """However late an `acquire` wakes, it is True if it was charged, and only then."""
+    scene, limiter = scene_of(candidate, WindowRule(1, LONG), hasty=True)
+    scene.first(limiter.check("a"))
+    scene.thread(limiter.acquire("a", 1, 5))
+    scene.thread(pause(3), limiter.refund("a"))
+    scene.thread(pause(50))
+    scene.finally_(limiter.check("a", 0))
+
+    def judge(history: History) -> None:
+        charged = call_of(history, 1).result
+        words = f"acquire said {charged}, and the unit was given back"
+        if history.finals[0].until < LONG:  # much later, no unit counts any more
+            expect(history.finals[0].result, remaining=1 - charged, why=words)
+
+    explore(scene, judge, schedules=100)
 
 
 @check(level=4, category="correctness")
