@@ -18,10 +18,10 @@ from statistics import median
 from typing import Any
 
 from benchmarks import explorer, sending
-from graders.candidate import Answer, Candidate
+from benchmarks.loading import loaded
 from graders.judges import share_processor
 from graders.kata import ROOT, Kata, kata_names, read_kata
-from graders.sandbox.host import Patience, Zygote
+from graders.sandbox.host import Zygote
 
 ROUNDS = 3
 CALLS = 3_000
@@ -96,11 +96,7 @@ class Cost:
     """The median microseconds of a call of an answer that does nothing."""
 
     def __init__(self, kata: Kata, zygote: Zygote) -> None:
-        answer = Answer(_EMPTY)
-        first = Candidate(kata.contract, answer, zygote, Patience(1e6))
-        self.compiled, _ = first.first_load()
-        first.close()
-        self.candidate = Candidate(kata.contract, self.compiled, zygote, Patience(1e6))
+        self.candidate = loaded(kata.contract, _EMPTY, zygote, 1e6)
 
     def of(self, call: Callable[[], Any], calls: int) -> float:
         took = []

@@ -12,14 +12,14 @@ from collections.abc import Callable
 from functools import partial
 from statistics import median
 
+from benchmarks.loading import loaded
 from benchmarks.races import DEEP, SUBJECTS, Subject
-from graders.candidate import Answer, Candidate
 from graders.contract import read_contract
 from graders.outcome import outcome_of
 from graders.plugin import DEEP as DEPTH
 from graders.raising import NotDone
 from graders.results import Verdict
-from graders.sandbox.host import AnswerStopped, Patience, Zygote
+from graders.sandbox.host import AnswerStopped, Zygote
 
 SEEDS = range(20)
 LIMIT_S = 0.5
@@ -56,10 +56,7 @@ def tried(
 ) -> tuple[Verdict, float]:
     """Return the verdict on a source under one seed, and the seconds that it took."""
     contract = read_contract(source, "subject")
-    first = Candidate(contract, Answer(source), zygote, Patience(9))
-    answer, _ = first.first_load()
-    first.close()
-    candidate = Candidate(contract, answer, zygote, Patience(60), seed=seed)
+    candidate = loaded(contract, source, zygote, 60, seed=seed)
     candidate.depth = DEPTH if subject.name in DEEP else 1
     begun_s, error = time.perf_counter(), None
     try:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from benchmarks.loading import loaded
 from benchmarks.tax_aggregation import LINES, RULES, month
-from graders.candidate import Answer, Candidate
+from graders.candidate import Candidate
 from graders.judges import share_processor
 from graders.kata import Kata, read_kata
-from graders.sandbox.host import Patience, Zygote
+from graders.sandbox.host import Zygote
 
 ROUNDS = 3
 
@@ -18,11 +19,7 @@ def main() -> None:
     """Print the best wall seconds to encode lines, and to send and decode them."""
     kata, zygote = read_kata("tax_aggregation"), Zygote()
     share_processor(zygote, 0)
-    answer = Answer(kata.starting_point)
-    first = Candidate(kata.contract, answer, zygote, Patience(1e6))
-    compiled, _ = first.first_load()
-    first.close()
-    candidate = Candidate(kata.contract, compiled, zygote, Patience(1e6))
+    candidate = loaded(kata.contract, kata.starting_point, zygote, 1e6)
     lines = sent(kata)
     candidate.example(lambda: show(candidate, lines))
     candidate.close()
