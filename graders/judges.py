@@ -181,7 +181,6 @@ def sit(
     from graders.plugin import Judge, collect_and_serve
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     limits.die_with_parent()
     limits.hide_memory()
     # from another one for each grading: several at once must not meet on the same
