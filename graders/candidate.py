@@ -30,7 +30,7 @@ from graders.sandbox.host import (
     Zygote,
     out_of_memory,
 )
-from graders.sandbox.protocol import Malformed, decode, encode
+from graders.sandbox.protocol import Malformed, decode, encode, is_plain
 from graders.showing import Foreign, clean, show, without_addresses
 from graders.story import Event, Failure, arguments, snake_case
 
@@ -315,8 +315,8 @@ class Candidate:
     def _encode_arguments(
         self, args: Sequence[Any], kwargs: dict[str, Any]
     ) -> list[Any]:
-        named = {key: self._encode(value) for key, value in kwargs.items()}
-        return [self._encode(list(args)), named]
+        named = kwargs and {key: self._encode(value) for key, value in kwargs.items()}
+        return [list(args) if is_plain(args) else self._encode(list(args)), named]
 
     def _special(self, value: Any, depth: int) -> dict[str, Any] | None:
         if isinstance(value, RemoteObject | RemoteIterator):

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import zoneinfo
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ _READ_S = 2e-7
 _MAX_NAMES = 4000
 BROKEN_CHANNEL = 120
 """The exit status of a worker that can no longer talk to us."""
+_TICKETS = 64
+"""How many tickets are drawn at once: each time is a system call."""
 _FIRST_WAIT = struct.pack("ll", 0, 5_000)
 """How long a reply is waited for before anything else is looked at: 5 ms."""
 _NO_THREAD_NS = 5_000
@@ -84,7 +87,7 @@ class SandboxFault(Exception):
     """The sandbox itself does not work here; never the answer's fault."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Patience:
     """How much longer an answer may take: own time in seconds, used and allowed."""
 
@@ -288,6 +291,7 @@ class Worker:
         self.stopped: AnswerStopped | None = None
         self.waits = Waits.of(pid)
         """How long it and we had waited for a processor when last looked at."""
+        self._tickets = tickets()
         self._descriptor = channel.fileno()
         self._event = select.POLLIN
         self._encode = msgspec.msgpack.Encoder().encode
@@ -311,7 +315,7 @@ class Worker:
         """Send one payload and return that of the reply, both as they travel."""
         if self.stopped:
             raise self.stopped
-        ticket = os.urandom(8)
+        ticket = next(self._tickets)
         clock = OwnTime(self, patience, len(payload) * _READ_S)
         self._send(HEADER.pack(len(payload), ticket) + payload, clock)
         reply = self._receive(b"", HEADER.size, clock)
@@ -417,6 +421,14 @@ class Worker:
             self.ending = self.zygote.end(self.pid)
             self.printed.add(self.zygote.read_output())
         return self.ending
+
+
+def tickets() -> Iterator[bytes]:
+    """Yield what no worker can guess, for ever."""
+    while True:
+        drawn = os.urandom(_TICKETS * 8)
+        for place in range(0, len(drawn), 8):
+            yield drawn[place : place + 8]
 
 
 class OwnTime:

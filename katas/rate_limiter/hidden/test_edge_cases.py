@@ -52,11 +52,22 @@ def expect_nothing_taken(candidate: Any, made: Any, clock: Any, most: int) -> No
 
 def expect_negative_refused(candidate: Any, made: Any, cost: int, most: int) -> None:
     """Demand that a negative cost is refused, and gives nothing."""
+    with refused(candidate, naming=cost):
+        made.check("a", cost)
     made.check("a")
     with refused(candidate, naming=cost):
         made.check("a", cost)
     why = f"1 of {most} taken before, and the refused call changes nothing"
     expect(made.check("a", most), allowed=False, remaining=most - 1, why=why)
+
+
+def expect_told_apart(candidate: Any, made: Any, clock: Any, keys: list[str]) -> None:
+    """Demand that each key has its one unit, and only one."""
+    results = candidate.play(clock, [made.check.at(0, key) for key in keys * 2])
+    for place, got in enumerate(results):
+        new = place < len(keys)
+        call = "first" if new else "second"
+        expect(got, allowed=new, why=f"{call} call for this key, of 1 unit")
 
 
 def expect_works(made: Any) -> None:
@@ -188,12 +199,7 @@ def test_window_keys_are_any_text(candidate, keys):
     """A key is any text, also the empty one; texts that only look alike differ."""
     clock = candidate.clock()
     window = candidate.SlidingWindow(1, 10, clock)
-    results = candidate.play(clock, [window.check.at(0, key) for key in keys * 2])
-    for place, got in enumerate(results):
-        new = place < len(keys)
-        expect(
-            got, allowed=new, why=f"{'first' if new else 'second'} call for this key"
-        )
+    expect_told_apart(candidate, window, clock, keys)
 
 
 @given(limit=below_zero)
@@ -317,6 +323,16 @@ def test_bucket_large_numbers(candidate, large, extra):
     expect_fields(candidate, Script(BucketRule(1, large + extra, 1), steps), *FIELDS)
 
 
+@given(keys=st.lists(any_text, unique=True, min_size=1, max_size=8))
+@example(keys=LOOKALIKES)
+@check(level=2, category="edge_cases", examples=5)
+def test_bucket_keys_are_any_text(candidate, keys):
+    """A bucket's key is any text, also the empty one; no two share their tokens."""
+    clock = candidate.clock()
+    bucket = candidate.TokenBucket(1, 10, 1, clock)
+    expect_told_apart(candidate, bucket, clock, keys)
+
+
 @given(refill=zero_or_below)
 @example(refill=0)
 @example(refill=-5)
@@ -425,6 +441,21 @@ def test_limiter_clock_is_one_for_all_keys(candidate, script):
 def test_limiter_takes_any_time(candidate, script, start):
     """A limiter is exact at times below 0 and at very large ones."""
     expect_fields(candidate, script, *FIELDS, start=start)
+
+
+@given(keys=st.lists(any_text, unique=True, min_size=1, max_size=8))
+@example(keys=[""])
+@example(keys=LOOKALIKES)
+@check(level=3, category="edge_cases", examples=5)
+def test_limiter_keys_are_any_text(candidate, keys):
+    """A limiter's key is any text, also the empty one, for `refund` and `keys` too."""
+    clock = candidate.clock()
+    limiter = limiter_of(candidate, clock, 1)
+    expect_told_apart(candidate, limiter, clock, keys)
+    expect(limiter.keys(), len(keys), why="each key took its unit just now")
+    candidate.play(clock, [limiter.refund.at(0, keys[0])])
+    got = limiter.check(keys[0])
+    expect(got, allowed=True, why="its unit was refunded")
 
 
 @given(most=small)
@@ -638,6 +669,8 @@ def test_limiter_refuses_cost(candidate, cost, most):
 def test_refund_refuses_cost(candidate, cost, most):
     """A refund of less than 0 is a ValueError that names it, and takes nothing."""
     limiter = limiter_of(candidate, candidate.clock(), most + 1)
+    with refused(candidate, naming=cost):
+        limiter.refund("an unknown key", cost)
     limiter.check("a")
     with refused(candidate, naming=cost):
         limiter.refund("a", cost)
@@ -675,6 +708,19 @@ def test_acquire_in_vain_is_a_reading(candidate, rule):
     clock.set(rule.per - 1)
     why = f"{rule.per} was read before, and time does not go back: 1 is there"
     expect(limiter.check("a", 1), allowed=True, why=why)
+
+
+@given(keys=st.lists(any_text, unique=True, min_size=1, max_size=8))
+@example(keys=[""])
+@example(keys=LOOKALIKES)
+@check(level=4, category="edge_cases", examples=3)
+def test_acquire_keys_are_any_text(candidate, keys):
+    """The key of an `acquire` is any text, also the empty one."""
+    limiter = limiter_of(candidate, candidate.clock(), 1)
+    for key in keys:
+        expect(limiter.acquire(key, 1, 0), True, why="the first call for this key")
+    for key in keys:
+        expect(limiter.acquire(key, 1, 0), False, why="its only unit is taken")
 
 
 @given(timeout=below_zero, most=small)
@@ -723,6 +769,8 @@ def test_acquire_from_a_rule_of_nothing(candidate, timeout):
 def test_acquire_refuses_cost(candidate, cost, timeout):
     """`acquire` answers a cost below 0 with a ValueError that names it."""
     limiter = limiter_of(candidate, candidate.clock(), 2)
+    with refused(candidate, naming=cost):
+        limiter.acquire("a", cost, timeout)
     limiter.check("a")
     with refused(candidate, naming=cost):
         limiter.acquire("a", cost, timeout)

@@ -165,6 +165,23 @@ def test_slow_threads(candidate):
     explore(scene, judge)
 
 
+@check(level=4, category="correctness")
+def test_slow_checks(candidate):
+    """However slowly threads run, `check` allows no more than came in that time."""
+    scene, limiter = scene_of(candidate, BucketRule(1, 10, 1), hasty=True)
+    scene.first(limiter.check("a"))
+    scene.thread(limiter.check("a"))
+    scene.thread(pause(10), limiter.check("a"), limiter.check("a"))
+
+    def judge(history: History) -> None:
+        came = max(done.until for done in history.done) // 10
+        got = [done.result for done in history.done]
+        words = f"at most {came} to be allowed: 1 token comes every 10 microseconds"
+        require(taken(history) <= came, got, words)
+
+    explore(scene, judge)
+
+
 # When acquire returns
 
 
@@ -215,14 +232,16 @@ def test_acquire_in_time(candidate):
 
 @check(level=4, category="correctness")
 def test_deadline_stands(candidate):
-    """Being woken for nothing does not move the deadline of an `acquire`."""
+    """Being woken for nothing moves no deadline, of the first or of one behind it."""
     scene, limiter = scene_of(candidate, THREE)
     scene.first(limiter.check("a", 3))
     scene.thread(limiter.acquire("a", 3, 7))
+    scene.thread(pause(1), limiter.acquire("a", 1, 5))
     scene.thread(pause(2), limiter.refund("a"), pause(2), limiter.refund("a"))
 
     def judge(history: History) -> None:
         expect_at(call_of(history, 1), False, 7, "2 of 3 are given back, 3 are needed")
+        expect_at(call_of(history, 2), False, 6, "it waits for 5, behind another")
 
     explore(scene, judge, schedules=60)
 
@@ -394,6 +413,24 @@ def test_next_after_one_gives_up(candidate):
     explore(scene, judge)
 
 
+@check(level=4, category="correctness")
+def test_waiting_keeps_no_key(candidate):
+    """A key for which some have waited is dropped once it is fresh."""
+    scene, limiter = scene_of(candidate, ONE)
+    scene.first(limiter.check("a"))
+    scene.thread(limiter.acquire("a", 1, 5))
+    scene.thread(pause(1), limiter.acquire("a"))
+    scene.thread(pause(40), limiter.check("b"), limiter.check("b"))
+    scene.finally_(limiter.keys())
+
+    def judge(history: History) -> None:
+        expect_at(call_of(history, 2), True, 10, "the unit of time 0 is free at 10")
+        why = "'a' is fresh since 20, and 2 checks were made at 40"
+        expect(history.finals[0].result, 1, why=why)
+
+    explore(scene, judge, schedules=60)
+
+
 # Refunds, and other keys
 
 
@@ -441,6 +478,42 @@ def test_refund_shortens_the_wait(candidate):
     def judge(history: History) -> None:
         why = "1 of 2 units taken at 5 is given back, that of 0 leaves at 10"
         expect_at(call_of(history, 1), True, 10, why)
+
+    explore(scene, judge, schedules=60)
+
+
+@check(level=4, category="correctness")
+def test_refunds_one_by_one(candidate):
+    """Every refund shortens the wait of the first in line, whoever stands behind."""
+    scene, limiter = scene_of(candidate, BucketRule(1, 10, 4))
+    scene.first(limiter.check("a", 4))
+    scene.thread(limiter.acquire("a", 4))
+    scene.thread(pause(1), limiter.acquire("a", 1))
+    scene.thread(pause(2), limiter.refund("a"), pause(1), limiter.refund("a"))
+
+    def judge(history: History) -> None:
+        why = "2 of 4 tokens are given back, and 1 comes every 10"
+        expect_at(call_of(history, 1), True, 20, why)
+        expect_at(call_of(history, 2), True, 30, "the one before it takes all at 20")
+
+    explore(scene, judge, schedules=60)
+
+
+@check(level=4, category="correctness")
+def test_refund_wakes_the_first(candidate):
+    """A refund lets go the first in line, however many are behind and woken before."""
+    scene, limiter = scene_of(candidate, WindowRule(2, LONG))
+    scene.first(limiter.check("a", 2))
+    scene.thread(limiter.acquire("a", 2))
+    scene.thread(pause(1), limiter.acquire("a", 1, 20))
+    scene.thread(pause(2), limiter.acquire("a", 1, 20))
+    scene.thread(pause(3), limiter.refund("a"), pause(1), limiter.refund("a"))
+
+    def judge(history: History) -> None:
+        expect_at(call_of(history, 1), True, 4, "both units are given back by 4")
+        for thread in (2, 3):
+            why = "the one before it has taken all"
+            expect_at(call_of(history, thread), False, 19 + thread, why)
 
     explore(scene, judge, schedules=60)
 
