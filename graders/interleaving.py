@@ -52,6 +52,8 @@ REAL_S = 20.0
 REAL_MARGIN_S = 1.0
 """How much must be left for real threads; else they are left out."""
 FOR_REAL = "# on real threads: in which order they ran is not known"
+UNTOLD = "# no trace: it did not happen again when it was replayed"
+UNBEGUN = "# no thread of the scenario had begun"
 MAX_TRIES = 60
 """Most schedules that are tried to find one with fewer switches."""
 
@@ -218,7 +220,9 @@ class Exploration:
                 if fewer is None:
                     break
                 found = fewer
-        return self._told(*(found or (wire, broken)))
+        if found is None:
+            return self._told(wire, broken, (UNTOLD,))
+        return self._told(*found, self._table(found[0]))
 
     def _with_fewer(
         self, wire: Wire, kind: type[Broken], tries: int
@@ -244,19 +248,22 @@ class Exploration:
         broken = self._broken(wire)
         return (wire, broken) if broken is not None and type(broken) is kind else None
 
-    def _told(self, wire: Wire, broken: Broken) -> ScheduleFailed:
+    def _told(
+        self, wire: Wire, broken: Broken, schedule: tuple[str, ...]
+    ) -> ScheduleFailed:
         verdict = Verdict.RACE if wire.choices else Verdict.FAIL
         if isinstance(broken, Stuck):
             verdict = Verdict.DEADLOCK
         elif isinstance(broken, AnswerRaised) and not wire.choices:
             verdict = Verdict.ERROR
-        return ScheduleFailed(broken, verdict, self.scene.story(), self._table(wire))
+        return ScheduleFailed(broken, verdict, self.scene.story(), schedule)
 
     def _table(self, wire: Wire) -> tuple[str, ...]:
-        if not wire.trace:
-            return ("# no trace: it did not happen again when it was replayed",)
+        trace = [row for row in wire.trace if row[0]]
+        if not trace:
+            return (UNBEGUN,)
         source = self.scene.candidate.source_lines
         names = [name for number, name in enumerate(wire.names) if number]
-        ran = {number for number, _, _ in wire.trace}
+        ran = {number for number, _, _ in trace}
         shown = [number for number in range(1, len(names) + 1) if number in ran]
-        return tuple(table(wire.trace, shown, wire.names, source))
+        return tuple(table(trace, shown, wire.names, source))

@@ -11,6 +11,7 @@ from benchmarks.races import DEEP, SUBJECTS
 from graders.candidate import Candidate
 from graders.checks import Outcome
 from graders.interleaving import (
+    UNBEGUN,
     Done,
     History,
     Scenario,
@@ -133,6 +134,17 @@ KEPT = {
         "global n\n        with guard:\n            n += 1",
         "n",
     ),
+    "global with two underscores": (
+        "__n = [0]\nguard = Lock()",
+        "with guard:\n            globals()['__n'][0] += 1",
+        "globals()['__n'][0]",
+    ),
+    "namespace": (
+        "from types import SimpleNamespace\nkept = SimpleNamespace(n=0)\n"
+        "guard = Lock()",
+        "with guard:\n            kept.n += 1",
+        "kept.n",
+    ),
     "attribute of the class": (
         "guard = Lock()",
         "with guard:\n            Counter.kept = getattr(Counter, 'kept', 0) + 1",
@@ -163,6 +175,182 @@ def test_module_state_is_made_anew(place: str, try_law: Try) -> None:
     source = source.replace("return self.n", f"return {value}")
     outcome = try_law(source, nothing_is_lost)
     assert outcome.verdict is Verdict.PASS, outcome
+
+
+LOG = """
+from queue import Queue
+from threading import Thread
+from time import sleep
+
+class Log:
+    def __init__(self) -> None:
+        self.waiting: Queue[str] = Queue()
+        self.lines: list[str] = []
+        Thread(target=self.serve, daemon=True).start()
+
+    def serve(self) -> None:
+        while True:
+            self.take()
+
+    def take(self) -> None:
+        self.lines.append(self.waiting.get())
+        self.waiting.task_done()
+
+    def write(self, line: str) -> None:
+        self.waiting.put(line)
+
+    def all(self) -> list[str]:
+        self.waiting.join()
+        return self.lines
+"""
+LEFT = {
+    "waits": "self.take()",
+    "sleeps again and again": "sleep(60)\n            self.take()",
+    "catches all": (
+        "try:\n                self.take()\n"
+        "            except BaseException:\n                continue"
+    ),
+    "writes in the end": (
+        "try:\n                self.take()\n"
+        "            except BaseException:\n"
+        "                self.lines.append('closed')\n                raise"
+    ),
+    "ticks": "sleep(60)\n            while not self.waiting.empty():\n"
+    "                self.take()",
+}
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_a_thread_that_is_left_does_no_harm(left: str, try_law: Try) -> None:
+    """What a daemon does when all calls have returned is not held against it."""
+    source = LOG.replace("            self.take()", f"            {LEFT[left]}")
+
+    def law(candidate: Candidate) -> None:
+        scene = Scenario(candidate)
+        log = scene.Log()
+        scene.thread(log.write("a"))
+        scene.thread(log.write("a"))
+        scene.finally_(log.all())
+
+        def judge(history: History) -> None:
+            expect(history.finals[0].result, ["a", "a"])
+
+        explore(scene, judge)
+
+    outcome = try_law(source, law)
+    assert outcome.verdict is Verdict.PASS, outcome
+
+
+def test_a_call_that_catches_its_end_has_not_returned(try_law: Try) -> None:
+    """What waits for ever is cut off; what it makes of that is no result."""
+    source = """
+from queue import Queue
+
+class Box:
+    def __init__(self) -> None:
+        self.inside: Queue[int] = Queue()
+
+    def get(self) -> int:
+        try:
+            return self.inside.get()
+        except BaseException:
+            return -2
+"""
+
+    def law(candidate: Candidate) -> None:
+        scene = Scenario(candidate)
+        scene.thread(scene.Box().get())
+
+        def judge(history: History) -> None:
+            expect(history.of("get"), [])
+
+        explore(scene, judge, ends=False, schedules=5)
+
+    assert try_law(source, law).verdict is Verdict.PASS
+
+
+def test_a_function_that_is_replaced_is_shared(try_law: Try) -> None:
+    """A global that holds a function may be another one at the next look."""
+    source = """
+def _hook() -> None:
+    pass
+
+def fire() -> None:
+    if _hook is not None:
+        _hook()
+
+def clear() -> None:
+    global _hook
+    _hook = None
+"""
+
+    def law(candidate: Candidate) -> None:
+        scene = Scenario(candidate)
+        scene.thread(scene.function("fire"))
+        scene.thread(scene.function("clear"))
+        explore(scene, lambda history: None)
+
+    assert try_law(source, law).verdict is Verdict.RACE
+
+
+@pytest.mark.parametrize(
+    ("made", "taken"),
+    [
+        ("self.lock = Lock()", "self.lock"),
+        ("self.forks = [Lock(), Lock()]", "self.forks[1]"),
+        ("self.by_name = {'a': Lock()}", "self.by_name['a']"),
+        ("type(self).shared = Lock()", "self.shared"),
+        ("self._lock = Lock()", "self._lock"),
+    ],
+)
+def test_a_lock_is_named_as_in_the_source(made: str, taken: str, try_law: Try) -> None:
+    """A lock that its own holder waits for is told as the answer writes it."""
+    source = f"""
+from threading import Lock
+
+class Table:
+    def __init__(self) -> None:
+        {made}
+
+    def eat(self) -> None:
+        with {taken}:
+            {taken}.acquire()
+"""
+
+    def law(candidate: Candidate) -> None:
+        scene = Scenario(candidate)
+        scene.thread(scene.Table().eat())
+        explore(scene, lambda history: None, schedules=1)
+
+    outcome = try_law(source, law)
+    assert outcome.counterexample is not None
+    assert f"for {taken}, which T1 holds" in outcome.counterexample.got
+
+
+def test_a_call_before_the_threads_may_wait_for_ever(try_law: Try) -> None:
+    """It is told where, and that no thread had begun."""
+    source = """
+from threading import Lock
+
+class Lamp:
+    def on(self) -> None:
+        lock = Lock()
+        lock.acquire()
+        lock.acquire()
+"""
+
+    def law(candidate: Candidate) -> None:
+        scene = Scenario(candidate)
+        lamp = scene.Lamp()
+        scene.first(lamp.on())
+        scene.thread(lamp.on())
+        explore(scene, lambda history: None)
+
+    outcome = try_law(source, law)
+    assert outcome.verdict is Verdict.DEADLOCK
+    assert outcome.counterexample is not None
+    assert "line 8 for lock, which main holds" in outcome.counterexample.got
+    assert outcome.counterexample.schedule == (UNBEGUN,)
 
 
 def test_a_wait_takes_no_real_time(try_law: Try) -> None:

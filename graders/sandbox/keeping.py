@@ -14,9 +14,10 @@ _UNCHANGING = {
     *(types.ModuleType, types.BuiltinFunctionType, types.MemberDescriptorType),
     *(types.GetSetDescriptorType, type(_OF_TUPLES["one"])),
     *(types.FunctionType, staticmethod, classmethod),
+    *(types.GenericAlias, types.UnionType),
 }
 _HARMLESS = {
-    *("typing", "types", "collections.abc", "__future__", "_abc", "re"),
+    *("typing", "collections.abc", "__future__", "_abc", "re"),
     *("fractions", "decimal", "datetime", "logging", "dataclasses"),
 }
 
@@ -28,7 +29,7 @@ def held_by(namespace: dict[str, Any], seen: set[int]) -> list[Any]:
 
 
 def is_looked_at(name: str, value: Any) -> bool:
-    if name.startswith("__"):
+    if name.startswith("__") and name.endswith("__"):
         # that of a dataclass remembers whom it is just showing
         return isinstance(value, types.FunctionType) and name != "__repr__"
     return name != "_field_defaults"

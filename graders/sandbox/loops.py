@@ -236,7 +236,7 @@ class Loop:
         if timeout_s is None:
             self.ending = "stuck"
             raise Abort
-        self.now_ns += max(0, round(timeout_s * _SECOND_NS))
+        self.now_ns += schedules.nanoseconds(timeout_s)
         return False
 
     def who(self) -> Any:
@@ -271,7 +271,7 @@ class Loop:
         self, delay: float, callback: Any, *args: Any, context: Any = None
     ) -> Handle:
         return self._call_at(
-            self.now_ns + round(delay * _SECOND_NS), callback, args, context
+            self.now_ns + schedules.nanoseconds(delay), callback, args, context
         )
 
     def call_at(

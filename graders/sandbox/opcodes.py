@@ -14,8 +14,23 @@ _SHARING = {
 }
 
 
+_GIVING = {"STORE_GLOBAL", "DELETE_GLOBAL"}
+_given: set[str] = set()
+"""Names of globals that functions of the answer give other values."""
 _offsets: dict[int, tuple[types.CodeType, frozenset[int]]] = {}
 """By id, because the hash of a code object takes long; the code is kept alive."""
+
+
+def note_globals_given(code: types.CodeType) -> None:
+    """Note which globals a module's functions give other values."""
+    for inner in codes_within(code):
+        steps = dis.get_instructions(inner)
+        _given.update(step.argval for step in steps if step.opname in _GIVING)
+
+
+def codes_within(code: types.CodeType) -> list[types.CodeType]:
+    inner = [part for part in code.co_consts if isinstance(part, types.CodeType)]
+    return [*inner, *(found for part in inner for found in codes_within(part))]
 
 
 def offsets_of(code: types.CodeType, namespace: dict[str, Any]) -> frozenset[int]:
@@ -36,5 +51,6 @@ def may_share(step: dis.Instruction, namespace: dict[str, Any]) -> bool:
 
 
 def varies(namespace: dict[str, Any], name: str) -> bool:
-    """Tell whether a global is one that is given other values, by what it holds."""
-    return name in namespace and not callable(namespace[name])
+    """Tell whether a global is one that is given other values, or that holds some."""
+    held = name in namespace and not callable(namespace[name])
+    return held or name in _given

@@ -16,18 +16,27 @@ import itertools
 import sys
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from keeping import MODULE  # type: ignore[import-not-found]
 from opcodes import offsets_of  # type: ignore[import-not-found]
 from plans import Choice, Gaps, Plan  # type: ignore[import-not-found]
 from tasks import Abort, Running, Target, Task, new_baton  # type: ignore[import-not-found]
 
 MAX_VISITS = 5_000
 """Uses of stand-ins in one schedule after which its threads are said to wait busily."""
+AFTERWARDS = 200
+"""The same for what goes on when the first thread, and so the scenario, has ended."""
+MAX_CUTS = 100
+"""How often a thread is told to end before it is left asleep: it may catch that."""
 SPINNING_S = 0.3
 """CPU seconds without such a use after which a thread is said to run for nothing."""
 _ENDLESS = 1 << 60
+_DEPTH = 2
+"""How many steps of attributes and items a lock is looked for in, to name it."""
+_MANY = 100
+_KEYS = (str, int)
 TRACES = sys.version_info < (3, 12)
 """Whether opcodes are looked at by tracing; from then on it is `watching` that does."""
 FIRST_IDENT = 1_000
@@ -39,6 +48,11 @@ _real_ident = _thread.get_ident
 _cpu_s = time.process_time
 running: Any = None
 """The schedule that is being run, if any: one at a time. Or an event loop's."""
+
+
+def nanoseconds(seconds: float) -> int:
+    """Return a time to wait; what is left of one by rounding is no wait without end."""
+    return max(1, round(seconds * SECOND_NS)) if seconds > 0 else 0
 
 
 def let_others_run() -> None:
@@ -83,6 +97,9 @@ class Schedule:
         self.stuck: list[dict[str, Any]] = []
         self.said: list[str] = []
         """For coroutines: what was complained of."""
+        self.abandoned = 0
+        """Threads that cannot be ended, and sleep as long as the process lives."""
+        self._most_visits = MAX_VISITS
         self._left = [0]
         """Opcodes of interest until the running thread is interrupted, 0 for never."""
         self._opened = 0
@@ -92,11 +109,20 @@ class Schedule:
         self.current = Task(-1, "", lambda: None)
 
     def run(self, body: Callable[[], None]) -> None:
-        """Run `body` as the first thread; return when all have ended."""
+        """Run `body` as the first thread; return when no thread goes on."""
+        self._let_run(self.spawn(body, "main", traced=False))
+
+    def dismiss(self) -> None:
+        """End the threads that are left, each where it waits."""
+        for task in self.tasks:
+            if not task.done:
+                self._let_run(task)
+
+    def _let_run(self, task: Task) -> None:
         global running
         running = self
         try:
-            self._resume(self.spawn(body, "main", traced=False))
+            self._resume(task)
             self._wait_until_over()
         finally:
             running = None
@@ -149,7 +175,11 @@ class Schedule:
         self._close_window(task)
         task.done = True
         task.visits, task.offset = task.visits + 1, 0
-        successor = self._next()
+        if task.number == 0:
+            self._most_visits = min(MAX_VISITS, self.visits + AFTERWARDS)
+        self._hand_on(self._next())
+
+    def _hand_on(self, successor: Task | None) -> None:
         if successor is None:
             self._over.release()
         else:
@@ -159,12 +189,22 @@ class Schedule:
         self.current = task
         task.baton.release()
 
+    def cut_off(self) -> None:
+        """End the running thread, as its schedule is over."""
+        me = self.current
+        me.cuts += 1
+        if me.cuts > MAX_CUTS:
+            self.abandoned += 1
+            self._hand_on(None)
+            me.baton.acquire()
+        raise Abort
+
     # Called by the thread that runs
 
     def visit(self) -> None:
         """Use a stand-in: the plan is asked who goes on."""
         if self.ending:
-            raise Abort
+            self.cut_off()
         me = self.current
         self._close_window(me)
         self.visits += 1
@@ -176,7 +216,7 @@ class Schedule:
         if TRACES:
             sys.settrace(None)
         if self.ending:
-            raise Abort
+            self.cut_off()
         self.current.offset += self._opened
         self._switch()
 
@@ -206,7 +246,7 @@ class Schedule:
         me = self.current
         me.waits_for = target
         if timeout_s is not None:
-            me.deadline_ns = self.now_ns + max(0, round(timeout_s * SECOND_NS))
+            me.deadline_ns = self.now_ns + nanoseconds(timeout_s)
         self.visit()
         in_time = not me.timed_out
         me.waits_for, me.deadline_ns, me.timed_out = None, None, False
@@ -214,15 +254,14 @@ class Schedule:
 
     def _switch(self) -> None:
         me = self.current
-        if self.visits > MAX_VISITS and not self.ending:
-            self._end("busy")
+        if self.visits > self._most_visits:
+            self._end("done" if self.tasks[0].done else "busy")
         successor = self._next()
         if successor is not me:
-            assert successor is not None
-            self._resume(successor)
+            self._hand_on(successor)
             me.baton.acquire()
         if self.ending:
-            raise Abort
+            self.cut_off()
         if self.tracing and successor is not me:
             self._note_line_gone_on_with()
         self._open_window(me)
@@ -230,13 +269,11 @@ class Schedule:
     # Deciding
 
     def _next(self) -> Task | None:
-        """Return who runs next; once it is over, who is to be ended next."""
-        if not self.ending:
-            chosen = self._choose()
-            if chosen is not None:
-                return chosen
+        """Return who runs next, None once it is over."""
+        chosen = None if self.ending else self._choose()
+        if chosen is None:
             self._end("done" if self.tasks[0].done else "stuck")
-        return next((task for task in self.tasks if not task.done), None)
+        return chosen
 
     def _choose(self) -> Task | None:
         me = self.current
@@ -269,9 +306,13 @@ class Schedule:
             task.timed_out = task.timed_out or (over and not task.can_run())
 
     def _end(self, how: str) -> None:
+        if self.ending:
+            return
         self.ending = how
         stacks = sys._current_frames()
         waiting = [task for task in self.tasks[1:] if not task.done]
+        if not waiting and how == "stuck":  # before the threads began, or afterwards
+            waiting = self.tasks[:1]
         self.stuck = [self._waits(t, stacks.get(t.real_ident)) for t in waiting]
 
     def _waits(self, task: Task, stack: types.FrameType | None) -> dict[str, Any]:
@@ -366,17 +407,37 @@ class Schedule:
 
 def name_of(lock: Any, frame: types.FrameType) -> str:
     """Return what a function calls a lock, or the condition with it; "" if nothing."""
-    for name, value in [*frame.f_locals.items(), *frame.f_globals.items()]:
-        if is_or_has(value, lock):
-            return name
-        for attribute, part in parts_of(value).items():
-            if name in frame.f_locals and is_or_has(part, lock):
-                return f"{name}.{attribute}"
-    return ""
+    scopes = (frame.f_locals, _DEPTH), (frame.f_globals, 1)
+    named = ((name, scope[name], depth) for scope, depth in scopes for name in scope)
+    paths = (path_to(lock, *place) for place in named)
+    return next(filter(None, paths), "")
 
 
-def is_or_has(value: Any, lock: Any) -> bool:
-    return value is lock or parts_of(value).get("_lock") is lock
+def path_to(lock: Any, name: str, value: Any, depth: int) -> str:
+    """Return the expression for a lock that a value is, or has; "" if it has not."""
+    if value is lock or is_condition_of(lock, value):
+        return name
+    inner = parts_within(value, name) if depth else ()
+    paths = (path_to(lock, path, part, depth - 1) for path, part in inner)
+    return next(filter(None, paths), "")
+
+
+def is_condition_of(lock: Any, value: Any) -> bool:
+    kind = type(value)
+    return kind.__name__ == "Condition" and parts_of(value).get("_lock") is lock
+
+
+def parts_within(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Yield what a value holds, each with its expression, without running its code."""
+    kind = type(value)
+    if kind in (list, tuple):
+        yield from ((f"{name}[{i}]", v) for i, v in enumerate(value[:_MANY]))
+    elif kind is dict:
+        yield from ((f"{name}[{k!r}]", v) for k, v in value.items() if type(k) in _KEYS)
+    elif kind.__module__ == MODULE:
+        of_class = (vars(base) for base in kind.__mro__ if base.__module__ == MODULE)
+        for parts in (parts_of(value), *of_class):
+            yield from ((f"{name}.{attribute}", v) for attribute, v in parts.items())
 
 
 def parts_of(value: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import marshal
+import random
 import sys
 import threading
 import types
@@ -17,6 +18,7 @@ from functools import partial
 from itertools import count
 from typing import Any, ClassVar
 
+import opcodes  # type: ignore[import-not-found]
 import plans  # type: ignore[import-not-found]
 import props  # type: ignore[import-not-found]
 import schedules  # type: ignore[import-not-found]
@@ -27,6 +29,11 @@ from tasks import Abort  # type: ignore[import-not-found]
 
 COUNTED = {0, 5, 13, 40}
 """The schedules in which all opcodes are counted, to know where to interrupt others."""
+
+
+MAX_ABANDONED = 30
+"""After so many threads that cannot be ended no more schedules are tried: each one
+keeps its stack."""
 
 
 class Stage:
@@ -43,6 +50,8 @@ class Stage:
         self.held: list[Any] | None = None
         """What the module refers to, if none of it can change within itself."""
         self.notes = props.Notes()
+        self.abandoned = 0
+        """Threads that could not be ended."""
         self.entered: dict[int, list[ExitStack]] = {}
         """By ident of a thread: the `with` blocks that it is in."""
 
@@ -55,7 +64,7 @@ class Stage:
                 history = self._play(self._plan(place, seed), gaps=gaps)
                 if self._is_new(history):
                     found.append([place, *history])
-                if history[0] == "busy":
+                if history[0] == "busy" or self.abandoned > MAX_ABANDONED:
                     break
             gc.collect()
             return found
@@ -102,8 +111,12 @@ class Stage:
             tracing=tracing,
             gaps=gaps,
         )
-        schedule.run(self._perform)
-        return self._history(schedule)
+        schedule.run(self._perform_as_main)
+        try:
+            return self._history(schedule)
+        finally:
+            schedule.dismiss()
+            self.abandoned += schedule.abandoned
 
     def _forget(self) -> None:
         """Let go of what the last playing has made."""
@@ -150,6 +163,10 @@ class Stage:
         return [*who, *began, *ended, outcome, origin, note.threads, args]
 
     # Run by the first thread
+
+    def _perform_as_main(self) -> None:
+        standins.become_main()
+        self._perform()
 
     def _perform(self) -> None:
         self._load()
@@ -308,11 +325,13 @@ class Stage:
 
     def _load(self) -> None:
         """Run the answer's module, once for all as long as nothing in it changes."""
+        random.seed(0)
         if self.held is None or is_changed(self.held, self.namespace):
             module = sys.modules[MODULE] = types.ModuleType(MODULE)
             module.__file__ = self.worker.filename
             self.namespace = module.__dict__
             code = marshal.loads(self.worker.code)
+            opcodes.note_globals_given(code)
             self._watch(code)
             exec(code, self.namespace)
             held = held_by(self.namespace, set())

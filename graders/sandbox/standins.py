@@ -9,12 +9,14 @@ from __future__ import annotations
 import _thread
 import concurrent.futures.thread
 import functools
+import itertools
 import logging
 import queue
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
@@ -26,6 +28,8 @@ from schedules import FIRST_IDENT, SECOND_NS
 from tasks import Abort, Nothing, Task  # type: ignore[import-not-found]
 
 _EPOCH_S = 1_700_000_000
+_BOOTED_S = 1_000
+"""Where clocks begin that count from some moment; 0 could be taken for none."""
 # The real ones, for they are patched later.
 _real_ident = _thread.get_ident
 _ORIGINALS = {
@@ -33,6 +37,9 @@ _ORIGINALS = {
     for name in ("sleep", "monotonic", "perf_counter", "time")
     for name in ((name,) if name == "sleep" else (name, f"{name}_ns"))
 }
+_EXCEPTHOOK = threading.excepthook
+_active: dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]
+_IDENTS = range(FIRST_IDENT, FIRST_IDENT + 100_000)
 _POOLS = logging.getLogger("concurrent.futures")
 
 
@@ -85,7 +92,7 @@ class Lock:
 
     def release(self) -> None:
         if schedules.running is not None and schedules.running.ending:
-            raise Abort
+            schedules.running.cut_off()
         if self.owner is None:
             raise RuntimeError("release unlocked lock")
         self.owner = None
@@ -123,7 +130,7 @@ class RLock(Lock):
 
     def release(self) -> None:
         if schedules.running is not None and schedules.running.ending:
-            raise Abort
+            schedules.running.cut_off()
         if not self._is_owned():
             raise RuntimeError("cannot release un-acquired lock")
         self.depth -= 1
@@ -169,17 +176,43 @@ def _start(thread: threading.Thread) -> None:
     # one attribute holds, on every version, what tells that a thread has begun
     thread._started._flag = True  # type: ignore[attr-defined]
     task = schedules.running.spawn(partial(_run, thread), thread.name)
-    vars(thread).update(_task=task, _ident=FIRST_IDENT + task.number)
+    _be(thread, task)
     schedules.running.visit()
 
 
+def _be(thread: threading.Thread, task: Task) -> None:
+    """Have a thread be known as the one that does a task."""
+    ident = FIRST_IDENT + task.number
+    vars(thread).update(_task=task, _ident=ident, _native_id=ident)
+    _active[ident] = thread
+
+
+def become_main() -> None:
+    """Have the running thread be the main one, and no others be known before it."""
+    for ident in [ident for ident in _active if ident in _IDENTS]:
+        del _active[ident]
+    threading._counter = itertools.count(1).__next__  # type: ignore[attr-defined]
+    ThreadPoolExecutor._counter = itertools.count().__next__  # type: ignore[attr-defined]
+    main = threading.Thread(name="MainThread", daemon=False)
+    main._started._flag = True  # type: ignore[attr-defined]
+    _be(main, schedules.running.current)
+    threading._main_thread = main  # type: ignore[attr-defined]
+
+
 def _run(thread: threading.Thread) -> None:
-    active: dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]
-    active[_ident()] = thread
     try:
         thread.run()
+    except SystemExit:
+        pass  # it ends this thread alone
+    except Abort:
+        raise
+    except BaseException:
+        if threading.excepthook is _EXCEPTHOOK:
+            raise
+        told = threading.ExceptHookArgs([*sys.exc_info(), thread])
+        threading.excepthook(told)
     finally:
-        active.pop(_ident(), None)
+        _active.pop(_ident(), None)
 
 
 def _join(thread: threading.Thread, timeout: float | None = None) -> None:
@@ -271,6 +304,8 @@ def stand_ins() -> list[tuple[Any, str, Any]]:
         (threading, "RLock", RLock),
         (threading, "_allocate_lock", Lock),
         (threading, "get_ident", _ident),
+        (threading, "get_native_id", _ident),
+        (threading, "_main_thread", threading.main_thread()),
         (threading.Thread, "start", _start),
         (threading.Thread, "join", _join),
         (threading.Thread, "is_alive", _is_alive),
@@ -284,12 +319,12 @@ def stand_ins() -> list[tuple[Any, str, Any]]:
         (_POOLS, "critical", _log_unless_over),
     ]
     for name in ("monotonic", "perf_counter", "time"):
-        base_s = _EPOCH_S if name == "time" else 0
+        base_s = _EPOCH_S if name == "time" else _BOOTED_S
         found.append((time, name, _seconds(name, base_s)))
         found.append((time, f"{name}_ns", _nanoseconds(f"{name}_ns", base_s)))
     for kind in _RANKED:
         found.append((kind, "__hash__", rank_of))
-    monotonic = _seconds("monotonic", 0)
+    monotonic = _seconds("monotonic", _BOOTED_S)
     return [*found, (threading, "_time", monotonic), (queue, "time", monotonic)]
 
 

@@ -54,6 +54,8 @@ class Task:
         self.timed_out = False
         self.traced = True
         self.done = False
+        self.cuts = 0
+        """How often it was told to end."""
         self.error: BaseException | None = None
 
     def is_free(self) -> bool:

@@ -11,7 +11,7 @@ import types
 from typing import Any
 
 import schedules  # type: ignore[import-not-found]
-from opcodes import offsets_of  # type: ignore[import-not-found]
+from opcodes import codes_within, offsets_of  # type: ignore[import-not-found]
 
 _monitoring: Any = getattr(sys, "monitoring", None)
 IS_THERE = _monitoring is not None
@@ -28,11 +28,6 @@ def watch(code: types.CodeType) -> None:
         _look_for([])
         _watched[:] = codes_within(code)
         _look_for(_wanted)
-
-
-def codes_within(code: types.CodeType) -> list[types.CodeType]:
-    inner = [part for part in code.co_consts if isinstance(part, types.CodeType)]
-    return [*inner, *(found for part in inner for found in codes_within(part))]
 
 
 def begin() -> None:

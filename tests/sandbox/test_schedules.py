@@ -41,6 +41,7 @@ def played(
         if options.get("tracing"):
             watching.look_at_lines()
         schedule.run(body)
+        schedule.dismiss()
     return schedule, namespace
 
 
@@ -112,13 +113,14 @@ import time
 from threading import Condition, Event, Timer
 from time import monotonic, sleep
 seen = []
+begun = monotonic()
 def wait():
     condition = Condition()
     with condition:
         seen.append(condition.wait(1000))
     seen.append(Event().wait(1000))
     sleep(1000)
-    seen.append(monotonic())
+    seen.append(monotonic() - begun)
 def ring():
     bell = Event()
     Timer(500, bell.set).start()
