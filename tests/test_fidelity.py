@@ -76,6 +76,23 @@ def see():
     threading.excepthook = before
     return seen == [(ZeroDivisionError, thread)]
 """,
+    "threads that are forgotten when they have ended": """
+class Call(threading.Thread):
+    def run(self):
+        self.value = Value()
+class Value:
+    alive = 0
+    def __init__(self):
+        Value.alive += 1
+    def __del__(self):
+        Value.alive -= 1
+def see():
+    for _ in range(3):
+        call = Call()
+        call.start()
+        call.join()
+    return Value.alive
+""",
 }
 """What an answer does, by what it shows."""
 

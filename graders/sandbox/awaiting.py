@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import types
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -53,7 +52,7 @@ class AwaitingStage(Stage):  # type: ignore[misc]
         names = [task.get_name() for task in self.loop.started]
         return [*self._noted(self.loop, error, []), names]
 
-    def _watch(self, code: types.CodeType) -> None:
+    def _watch(self) -> None:
         """Look at nothing: there are no threads to interrupt."""
 
     async def _perform_awaiting(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 MODULE = "answer"
 _OF_TUPLES = vars(namedtuple("_OfTuples", "one"))
 _UNCHANGING = {
-    *(bool, int, float, complex, str, bytes, type(None), type(...), property),
+    *(bool, int, float, complex, str, bytes, type(None), type(...), object, property),
     *(types.ModuleType, types.BuiltinFunctionType, types.MemberDescriptorType),
     *(types.GetSetDescriptorType, type(_OF_TUPLES["one"])),
     *(types.FunctionType, staticmethod, classmethod),

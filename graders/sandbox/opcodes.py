@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import types
+from functools import cache
 from typing import Any
 
 _SHARING = {
@@ -21,6 +22,7 @@ _offsets: dict[int, tuple[types.CodeType, frozenset[int]]] = {}
 """By id, because the hash of a code object takes long; the code is kept alive."""
 
 
+@cache
 def note_globals_given(code: types.CodeType) -> None:
     """Note which globals a module's functions give other values."""
     for inner in codes_within(code):

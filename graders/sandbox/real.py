@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-import types
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -97,9 +96,6 @@ class RealStage(Stage):  # type: ignore[misc]
             run.stuck = self._waiting(run)
         crashed = list(map(self._error, self.crashes))
         return [*self._noted(run, self.unprepared, crashed), []]
-
-    def _watch(self, code: types.CodeType) -> None:
-        """Look at nothing: nobody is interrupted by us."""
 
     def _perform_or_note(self) -> None:
         try:

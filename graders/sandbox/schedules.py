@@ -55,6 +55,10 @@ def nanoseconds(seconds: float) -> int:
     return max(1, round(seconds * SECOND_NS)) if seconds > 0 else 0
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
 def let_others_run() -> None:
     """Ask the plan who goes on, if a schedule is being run."""
     if running is not None:
@@ -106,7 +110,7 @@ class Schedule:
         self._over = new_baton()
         self._over.acquire()
         self._tracers: dict[int, Any] = {}
-        self.current = Task(-1, "", lambda: None)
+        self.current = Task(-1, "", nothing)
 
     def run(self, body: Callable[[], None]) -> None:
         """Run `body` as the first thread; return when no thread goes on."""
@@ -173,7 +177,7 @@ class Schedule:
 
     def _leave(self, task: Task) -> None:
         self._close_window(task)
-        task.done = True
+        task.done, task.run = True, nothing  # it would keep the thread's object alive
         task.visits, task.offset = task.visits + 1, 0
         if task.number == 0:
             self._most_visits = min(MAX_VISITS, self.visits + AFTERWARDS)

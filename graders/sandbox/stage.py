@@ -96,6 +96,7 @@ class Stage:
         gc.disable()
         try:
             with standins.patched():
+                self._watch()
                 yield
                 self._forget()
         finally:
@@ -319,9 +320,10 @@ class Stage:
         except BaseException as error:  # the answer may raise anything at all
             return self.raised(error)
 
-    def _watch(self, code: types.CodeType) -> None:
+    def _watch(self) -> None:
         """Have the scheduler look at what the answer's functions do."""
-        watching.watch(code)
+        opcodes.note_globals_given(self.worker.code)
+        watching.watch(self.worker.code)
 
     def _load(self) -> None:
         """Run the answer's module, once for all as long as nothing in it changes."""
@@ -330,10 +332,7 @@ class Stage:
             module = sys.modules[MODULE] = types.ModuleType(MODULE)
             module.__file__ = self.worker.filename
             self.namespace = module.__dict__
-            code = marshal.loads(self.worker.code)
-            opcodes.note_globals_given(code)
-            self._watch(code)
-            exec(code, self.namespace)
+            exec(self.worker.code, self.namespace)
             held = held_by(self.namespace, set())
             self.held = None if any(map(can_change, held)) else held
         self.worker.namespace = self.namespace

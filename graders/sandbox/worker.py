@@ -167,7 +167,7 @@ class Worker:
         self.filename = ""
         self.staged: Act = lambda: None
         self.held: Any = None
-        self.code = b""
+        self.code: types.CodeType | None = None
         self.theatre: Any = None
         self.acts: dict[str, Callable[..., Any]] = {
             "compile": self.compile,
@@ -276,9 +276,9 @@ class Worker:
         )
         random.seed(0)
         self.record_fields = record_fields
-        self.code = code
+        self.code = marshal.loads(code)
         self.namespace = module.__dict__
-        exec(marshal.loads(code), self.namespace)
+        exec(self.code, self.namespace)
         return " ".join(sorted(set(sys.modules) - before - {MODULE}))
 
     def reset(self) -> None:
