@@ -93,10 +93,24 @@ def see():
         call.join()
     return Value.alive
 """,
+    "what each thread keeps for itself": """
+kept = threading.local()
+def see():
+    seen = []
+    def use():
+        seen.append((hasattr(kept, "n"), decimal.getcontext().prec))
+        kept.n = decimal.getcontext().prec = 5
+    for _ in range(3):
+        thread = threading.Thread(target=use)
+        thread.start()
+        thread.join()
+    return seen
+""",
 }
 """What an answer does, by what it shows."""
 
 HEAD = """
+import decimal
 import queue
 import sys
 import threading

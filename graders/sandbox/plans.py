@@ -13,6 +13,10 @@ thread is interrupted and the other one goes on."""
 Gaps = dict[tuple[int, int], int]
 """How many opcodes of interest a thread passed after each of its visits."""
 
+Place = tuple[int, int, int]
+"""(thread, visit, offset)"""
+_GOLDEN = (5**0.5 - 1) / 2
+
 USUAL = 150
 """How many schedules are usual; in a deeper search, many of the rest switch often."""
 
@@ -50,22 +54,19 @@ class Replay:
 
 
 class Priorities:
-    """Runs the first by rank, and puts a thread last at `depth - 1` points.
+    """Runs the first by rank, and puts a thread last at some points.
 
-    Finds a bug that needs `depth` ordered switches with a known least probability
-    (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees").
+    Finds a bug that needs n + 1 ordered switches by n points, with a known least
+    probability (Burckhardt et al., "A Randomized Scheduler with Probabilistic
+    Guarantees"). The thread of the first of these points is the first by rank.
     """
 
-    def __init__(
-        self, draw: random.Random, depth: int, gaps: Gaps, haste: float
-    ) -> None:
+    def __init__(self, draw: random.Random, changes: list[Place], haste: float) -> None:
         self._draw = draw
         self._haste = haste
-        self._ranks: dict[int, float] = {}
+        self._ranks: dict[int, float] = {number: 2 for number, _, _ in changes[:1]}
         self._lowest = 0
-        places, lengths = list(gaps), [1 + gap for gap in gaps.values()]
-        drawn = draw.choices(places, lengths, k=depth - 1)
-        self._changes = sorted((*at, draw.randint(0, gaps[at])) for at in drawn)
+        self._changes = sorted(changes)
 
     def pick(
         self, me: Task, default: Task, ready: list[Task], late: list[Task]
@@ -122,6 +123,29 @@ class Wandering:
         return passed + self._draw.randint(1, self._draw.choice(self._lengths))
 
 
+def points(draw: random.Random, number: int, turn: int, gaps: Gaps) -> list[Place]:
+    """Return where threads are put last; the first point goes through all in turn.
+
+    The multiples of the golden ratio are spread evenly, however many are taken.
+    """
+    known = sorted((at, gap) for at, gap in gaps.items() if at[0])
+    if not known or not number:
+        return []
+    sizes = [gap + 1 for _, gap in known]
+    drawn = draw.choices(known, sizes, k=number - 1)
+    others = [(*at, draw.randint(0, gap)) for at, gap in drawn]
+    return [nth(int(turn * _GOLDEN % 1 * sum(sizes)), known), *others]
+
+
+def nth(number: int, known: list[tuple[tuple[int, int], int]]) -> Place:
+    """Return one of all places, counted from 0."""
+    for (thread, visits), gap in known:
+        if number <= gap:
+            return (thread, visits, number)
+        number -= gap + 1
+    raise IndexError(number)
+
+
 def here(task: Task) -> tuple[int, int]:
     return task.visits, task.offset
 
@@ -144,5 +168,6 @@ def plan_for(place: int, seed: int, gaps: Gaps, hasty: bool) -> Plan:
         return Wandering.restless(draw, haste)
     kind = place % 7
     if kind < 4:
-        return Priorities(draw, kind + 1, gaps, haste)
+        changes = points(draw, kind, place // 7 * 3 + kind, gaps)
+        return Priorities(draw, changes, haste)
     return Wandering(draw, (0.5, 0.7, 0.9)[kind - 4], gaps, haste)

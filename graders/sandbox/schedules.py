@@ -17,8 +17,10 @@ import sys
 import time
 import types
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
+from crew import Crew  # type: ignore[import-not-found]
 from keeping import MODULE  # type: ignore[import-not-found]
 from opcodes import offsets_of  # type: ignore[import-not-found]
 from plans import Choice, Gaps, Plan  # type: ignore[import-not-found]
@@ -42,8 +44,8 @@ TRACES = sys.version_info < (3, 12)
 FIRST_IDENT = 1_000
 SECOND_NS = 1_000_000_000
 
+_crew = Crew()
 # The real ones, for they are patched later.
-_start_thread = _thread.start_new_thread
 _real_ident = _thread.get_ident
 _cpu_s = time.process_time
 running: Any = None
@@ -121,6 +123,7 @@ class Schedule:
         for task in self.tasks:
             if not task.done:
                 self._let_run(task)
+        _crew.rest()
 
     def _let_run(self, task: Task) -> None:
         global running
@@ -157,7 +160,7 @@ class Schedule:
     def spawn(self, run: Callable[[], None], name: str, traced: bool = True) -> Task:
         task = Task(len(self.tasks), name, run)
         self.tasks.append(task)
-        _start_thread(self._live, (task, traced))
+        _crew.do(partial(self._live, task, traced))
         return task
 
     def _live(self, task: Task, traced: bool) -> None:

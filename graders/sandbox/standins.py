@@ -311,6 +311,8 @@ def stand_ins() -> list[tuple[Any, str, Any]]:
         (threading.Thread, "is_alive", _is_alive),
         (_thread, "start_new_thread", _start_new_thread),
         (functools, "RLock", RLock),
+        (logging, "_lock", RLock()),
+        (logging.lastResort, "lock", RLock()),
         (queue, "SimpleQueue", queue._PySimpleQueue),  # type: ignore[attr-defined]
         (concurrent.futures.thread, "_global_shutdown_lock", Lock()),
         (concurrent.futures.thread, "_threads_queues", WeakKeyDictionary()),

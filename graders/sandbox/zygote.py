@@ -57,7 +57,7 @@ PRELOAD = [
 ]
 OWN = {
     *("limits", "msgspec", "protocol", "worker"),
-    *("awaiting", "keeping", "loops", "opcodes", "plans", "props", "real"),
+    *("awaiting", "crew", "keeping", "loops", "opcodes", "plans", "props", "real"),
     *("schedules", "stage", "standins", "tasks", "watching"),
 }
 # Importing these does something beside defining names.

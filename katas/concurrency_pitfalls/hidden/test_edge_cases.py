@@ -149,6 +149,29 @@ def test_any_key(candidate, one):
     expect(cache.get(one, candidate.script(3)), 1, why="it is kept")
 
 
+@given(keys=st.permutations([-1, -2, 2**61 - 1, 0]))
+@example(keys=[-1, -2, 0, 2**61 - 1])
+@check(level=2, category="edge_cases", examples=3)
+def test_keys_of_one_hash(candidate, keys):
+    """Keys of one hash are told apart, as -1 and -2 are, and caches from each other."""
+    for first in (10, 20):
+        cache = candidate.OnceCache()
+        for value, key in enumerate(keys, start=first):
+            got = cache.get(key, candidate.script(value))
+            expect(got, value, why="no equal key was loaded in this cache")
+
+
+@check(level=2, category="edge_cases")
+def test_nothing_is_forgotten(candidate):
+    """However many keys there are, each is loaded once and kept."""
+    cache, clock = candidate.OnceCache(), candidate.clock()
+    first, again = candidate.script(1), candidate.script(2)
+    steps = [cache.get.at(0, key, first) for key in range(3000)]
+    steps += [cache.get.at(0, key, again) for key in (0, 1, 2999)]
+    for got in candidate.play(clock, steps):
+        expect(got, 1, why="it was loaded once, and is kept")
+
+
 @given(capacity=st.sampled_from(BAD))
 @example(capacity=0)
 @check(level=2, category="edge_cases", examples=3)
@@ -270,6 +293,12 @@ def test_cycles_need_threads_in_turn(candidate, log):
     log=events(
         *("T1 +A", "T1 +C", "T1 +A", "T1 -A", "T1 -C", "T1 -A"),
         *("T2 +A", "T2 +B", "T2 -B", "T2 -A", "T2 +B", "T2 +C", "T2 -C", "T2 -B"),
+    )
+)
+@example(
+    log=events(
+        *("T1 +C", "T1 +C", "T1 +A", "T1 +B", "T1 -B", "T1 -A", "T1 -C", "T1 -C"),
+        *("T2 +C", "T2 +C", "T2 +B", "T2 +A", "T2 -A", "T2 -B", "T2 -C", "T2 -C"),
     )
 )
 @check(level=4, category="edge_cases", examples=15)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import Any
 
-from scenes import expect_raised, last
+from scenes import SECOND, expect_raised, last
 
 from graders.interleaving import (
     ARGUMENT,
@@ -252,6 +252,21 @@ def test_nothing_started_after_a_failure(candidate):
         explore(mapped.scene, judge, schedules=8, expects=(KeyError,))
 
 
+@check(level=3, category="correctness")
+def test_failure_while_items_are_slow(candidate):
+    """An item that comes after a call has failed is not started."""
+    steps = [0, 1, does(pause(30), gives=2), 3]
+    rows = {0: does(pause(50), gives=0), 1: does(pause(5), gives=KeyError("one"))}
+    mapped = Mapped(candidate, steps, rows, limit=3)
+    mapped.scene.thread(*mapped.reads(2))
+
+    def judge(history: History) -> None:
+        expect(read(history), [0], why="it is before the failure")
+        expect(mapped.started(history), [0, 1], why="1 fails before 2 comes")
+
+    explore(mapped.scene, judge, schedules=10, expects=(KeyError,))
+
+
 def expect_none_after(history: History, mapped: Mapped) -> None:
     """Demand that no call begins after one has failed; all others are busy then."""
     calls = mapped.calls(history)
@@ -322,6 +337,15 @@ def test_base_exceptions(candidate):
         expect(last(history, 1).threads, 0, why="an exception leaves no thread behind")
 
     explore(mapped.scene, judge, schedules=20, expects=(Exception,))
+    steps = [0, KeyboardInterrupt("source"), 2]
+    source = Mapped(candidate, steps, {0: does(pause(5), gives=0)}, limit=2)
+    source.scene.thread(*source.reads(2))
+
+    def judge_source(history: History) -> None:
+        expect(read(history), [0], why="it was taken before the items raise")
+        expect_very(last(history, 1), source.items, "source")
+
+    explore(source.scene, judge_source, schedules=10, expects=(Exception,))
 
 
 @check(level=3, category="edge_cases")
@@ -347,9 +371,8 @@ def test_exhausted_after_a_failure(candidate):
 @check(level=3, category="correctness")
 def test_close_waits_for_calls(candidate):
     """`close` returns when each call in progress has ended and its thread is gone."""
-    mapped = Mapped(
-        candidate, count(), limit=2, otherwise=does(pause(20), gives=ARGUMENT)
-    )
+    slow = does(pause(2 * SECOND), gives=ARGUMENT)
+    mapped = Mapped(candidate, count(), {0: 0}, limit=2, otherwise=slow)
     mapped.scene.thread(mapped.results.next(), pause(5), mapped.results.close())
 
     def judge(history: History) -> None:
@@ -371,9 +394,8 @@ def expect_all_over(history: History, mapped: Mapped, end: Done) -> None:
 def test_failure_waits_for_calls(candidate):
     """An exception comes when each call in progress is over, its thread gone."""
     rows = {0: does(pause(5), gives=KeyError("zero"))}
-    mapped = Mapped(
-        candidate, count(), rows, limit=3, otherwise=does(pause(20), gives=ARGUMENT)
-    )
+    slow = does(pause(2 * SECOND), gives=ARGUMENT)
+    mapped = Mapped(candidate, count(), rows, limit=3, otherwise=slow)
     mapped.scene.thread(mapped.results.next())
 
     def judge(history: History) -> None:
@@ -468,7 +490,8 @@ def test_limit_is_refused(candidate):
     """A `limit` below 1 is a ValueError that names it, by the first `next`."""
     for limit in (0, -1, -7):
         with refused(candidate, naming=limit):
-            next(candidate.parallel_map(candidate.script(1), [1, 2], limit=limit))
+            mapped = candidate.parallel_map(candidate.script(1), [1, 2], limit=limit)
+            next(mapped, None)
 
 
 @check(level=3, category="edge_cases")

@@ -101,7 +101,7 @@ def test_gathered_together(candidate):
 @check(level=4, category="correctness")
 def test_first_error_is_raised(candidate):
     """The very first error is raised, itself and in no group."""
-    for limit in (1, 2, 3):
+    for limit, place in ((1, 1), (2, 0), (3, 0), (2, 1), (3, 1)):
         scene = scene_of(candidate)
         fails_too = scene.script(ValueError("while it was cancelled")).call()
         late = scene.coroutine(
@@ -109,7 +109,8 @@ def test_first_error_is_raised(candidate):
         )
         early = scene.coroutine(pause(5), gives=KeyError("early"))
         other = scene.coroutine(pause(50), gives=1)
-        made = [early, late, other] if limit == 1 else [late, early, other]
+        made = [early, other]
+        made.insert(place, late)
         scene.task(gathering(scene, made, limit=limit))
 
         def judge(history: History, early: Any = early, made: Any = made) -> None:

@@ -131,6 +131,20 @@ def test_total_at_one_instant(candidate):
     explore(scene, judge, schedules=120, real=5)
 
 
+@check(level=1, category="edge_cases")
+def test_total_of_frozen_transfers(candidate):
+    """However long a transfer takes, the total shows all of it or nothing."""
+    scene, bank = bank_of(candidate, hasty=False, b=10, a=10)
+    # one side is changed at 10 s and the other at 20 s
+    scene.thread(bank.transfer("a", "b", scene.number(5, pause(10 * SECOND))))
+    scene.thread(pause(15 * SECOND), bank.total())
+
+    def judge(history: History) -> None:
+        expect(last(history, 2).result, 20, why="transfers only move money")
+
+    explore(scene, judge, schedules=5)
+
+
 @check(level=1, category="correctness")
 def test_balance_shows_whole_transfers(candidate):
     """Whoever sees one side of a transfer done then sees the other side done."""
@@ -148,7 +162,7 @@ def test_balance_shows_whole_transfers(candidate):
                 if first == 5:
                     expect(second, 5, why="the transfer is done: 5 was seen before")
 
-            explore(scene, judge, schedules=5 if slow else 90)
+            explore(scene, judge, schedules=5 if slow else 200)
 
 
 @check(level=1, category="correctness")
@@ -218,6 +232,23 @@ def test_waiting_transfer(candidate):
     def judge(history: History) -> None:
         expect_not_held_up(history, 3, 2)
         expect_finals(history, 13, 5, why="9 + 5 - 1 and 9 - 5 + 1")
+
+    explore(scene, judge, schedules=25)
+
+
+@check(level=1, category="correctness")
+def test_waiting_for_different_accounts(candidate):
+    """A transfer goes on once its own accounts are free, whoever waits for others."""
+    scene, bank = bank_of(candidate, hasty=False, a=9, b=9, c=9, d=9, e=9, f=9)
+    scene.thread(bank.transfer("a", "b", scene.number(5, pause(100))))
+    scene.thread(bank.transfer("c", "d", scene.number(5, pause(10_000))))
+    scene.thread(pause(1), bank.transfer("c", "e", 1))
+    scene.thread(pause(2), bank.transfer("a", "f", 1))
+
+    def judge(history: History) -> None:
+        first, last_one = last(history, 1), last(history, 4)
+        words = f"T4 to end when T1 does, at {first.until}, not at {last_one.until}"
+        require(last_one.until <= first.until + 1, last_one.value, words)
 
     explore(scene, judge, schedules=25)
 
@@ -523,6 +554,37 @@ def test_each_item_for_one(candidate):
 
 
 @check(level=2, category="correctness")
+def test_each_place_for_one(candidate):
+    """When one waits and one comes just as there is room for one, one item goes in."""
+    scene, queue = queue_of(candidate, 1, 0, hasty=False)
+    scene.thread(queue.put(1, 20))
+    scene.thread(pause(5 * SECOND), queue.get())
+    scene.thread(pause(5 * SECOND), queue.put(2, 0))
+    scene.finally_(queue.get(0), queue.get(0))
+
+    def judge(history: History) -> None:
+        went_in = [d.thread for d in history.of("put") if d.value is True]
+        require(len(went_in) == 1, went_in, "one of two to be True: room comes once")
+        got = [done.value for done in history.finals if done.error is None]
+        require(len(got) < 2, got, "one item at most: the capacity is 1")
+
+    explore(scene, judge, schedules=80, expects=(candidate.Empty,))
+
+
+@check(level=2, category="correctness")
+def test_waiting_puts_keep_the_order(candidate):
+    """The item of a `put` that waited comes out after those that were in."""
+    scene, queue = queue_of(candidate, 2, 0, 1, hasty=False)
+    scene.thread(queue.put(2), queue.put(3))
+    scene.thread(pause(5), *(queue.get() for _ in range(4)))
+
+    def judge(history: History) -> None:
+        expect(results(history, "get"), [0, 1, 2, 3], why="first in, first out")
+
+    explore(scene, judge, schedules=20)
+
+
+@check(level=2, category="correctness")
 def test_wakes_at_once(candidate):
     """Who waits for an item or for room goes on at the moment when there is one."""
     scene, queue = queue_of(candidate, 1, hasty=False)
@@ -705,6 +767,22 @@ def test_put_or_closed(candidate):
     explore(scene, judge, expects=(candidate.Closed,))
 
 
+@check(level=2, category="correctness")
+def test_closed_while_put_waits(candidate):
+    """A `put` that waits when the queue is closed raises Closed, room or not."""
+    scene, queue = queue_of(candidate, 1, 0, hasty=False)
+    scene.thread(queue.put(1))
+    scene.thread(pause(5), queue.close(), queue.get())
+    scene.finally_(queue.get(0))
+
+    def judge(history: History) -> None:
+        expect_raised(last(history, 1), candidate.Closed, "it was closed at 5")
+        expect(results(history, "get"), [0], why="it was in before")
+        expect_raised(history.finals[0], candidate.Closed, "closed and drained")
+
+    explore(scene, judge, schedules=60, expects=(candidate.Closed,))
+
+
 # Level 3: the lock
 
 
@@ -731,6 +809,20 @@ def test_readers_together(candidate):
         expect(most, 3, why="each waits inside until the others are in")
 
     explore(scene, judge, schedules=15, real=5)
+
+
+@check(level=3, category="edge_cases")
+def test_many_readers_together(candidate):
+    """However many readers there are, all are in at one time."""
+    scene, lock = lock_of(candidate)
+    for _ in range(40):
+        scene.thread(within(lock.reading(), pause(5)))
+
+    def judge(history: History) -> None:
+        most = at_once(history.spans("reading"))
+        expect(most, 40, why="40 readers come, and each stays for a while")
+
+    explore(scene, judge, schedules=2)
 
 
 @check(level=3, category="correctness")
