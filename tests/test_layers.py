@@ -36,7 +36,7 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 BARE = {
     *("worker", "protocol", "limits", "zygote", "stage", "props", "loops", "real"),
     *("schedules", "plans", "tasks", "opcodes", "standins", "keeping", "awaiting"),
-    "watching",
+    *("naming", "pool", "watching"),
 }
 MODULES = sorted([*ROOT.glob("graders/**/*.py"), *ROOT.glob("dojo/**/*.py")])
 GRADERS = [path for path in MODULES if path.is_relative_to(ROOT / "graders")]

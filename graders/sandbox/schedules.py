@@ -16,14 +16,14 @@ import itertools
 import sys
 import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from crew import Crew  # type: ignore[import-not-found]
-from keeping import MODULE  # type: ignore[import-not-found]
+from naming import name_of  # type: ignore[import-not-found]
 from opcodes import offsets_of  # type: ignore[import-not-found]
 from plans import Choice, Gaps, Plan  # type: ignore[import-not-found]
+from pool import Pool  # type: ignore[import-not-found]
 from tasks import Abort, Running, Target, Task, new_baton  # type: ignore[import-not-found]
 
 MAX_VISITS = 5_000
@@ -35,16 +35,12 @@ MAX_CUTS = 100
 SPINNING_S = 0.3
 """CPU seconds without such a use after which a thread is said to run for nothing."""
 _ENDLESS = 1 << 60
-_DEPTH = 2
-"""How many steps of attributes and items a lock is looked for in, to name it."""
-_MANY = 100
-_KEYS = (str, int)
 TRACES = sys.version_info < (3, 12)
 """Whether opcodes are looked at by tracing; from then on it is `watching` that does."""
 FIRST_IDENT = 1_000
 SECOND_NS = 1_000_000_000
 
-_crew = Crew()
+_pool = Pool()
 # The real ones, for they are patched later.
 _real_ident = _thread.get_ident
 _cpu_s = time.process_time
@@ -123,7 +119,7 @@ class Schedule:
         for task in self.tasks:
             if not task.done:
                 self._let_run(task)
-        _crew.rest()
+        _pool.renew()
 
     def _let_run(self, task: Task) -> None:
         global running
@@ -160,7 +156,7 @@ class Schedule:
     def spawn(self, run: Callable[[], None], name: str, traced: bool = True) -> Task:
         task = Task(len(self.tasks), name, run)
         self.tasks.append(task)
-        _crew.do(partial(self._live, task, traced))
+        _pool.submit(partial(self._live, task, traced))
         return task
 
     def _live(self, task: Task, traced: bool) -> None:
@@ -410,47 +406,3 @@ class Schedule:
         while stack is not None and stack.f_code.co_filename != self.filename:
             stack = stack.f_back
         return stack
-
-
-def name_of(lock: Any, frame: types.FrameType) -> str:
-    """Return what a function calls a lock, or the condition with it; "" if nothing."""
-    scopes = (frame.f_locals, _DEPTH), (frame.f_globals, 1)
-    named = ((name, scope[name], depth) for scope, depth in scopes for name in scope)
-    paths = (path_to(lock, *place) for place in named)
-    return next(filter(None, paths), "")
-
-
-def path_to(lock: Any, name: str, value: Any, depth: int) -> str:
-    """Return the expression for a lock that a value is, or has; "" if it has not."""
-    if value is lock or is_condition_of(lock, value):
-        return name
-    inner = parts_within(value, name) if depth else ()
-    paths = (path_to(lock, path, part, depth - 1) for path, part in inner)
-    return next(filter(None, paths), "")
-
-
-def is_condition_of(lock: Any, value: Any) -> bool:
-    kind = type(value)
-    return kind.__name__ == "Condition" and parts_of(value).get("_lock") is lock
-
-
-def parts_within(value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Yield what a value holds, each with its expression, without running its code."""
-    kind = type(value)
-    if kind in (list, tuple):
-        yield from ((f"{name}[{i}]", v) for i, v in enumerate(value[:_MANY]))
-    elif kind is dict:
-        yield from ((f"{name}[{k!r}]", v) for k, v in value.items() if type(k) in _KEYS)
-    elif kind.__module__ == MODULE:
-        of_class = (vars(base) for base in kind.__mro__ if base.__module__ == MODULE)
-        for parts in (parts_of(value), *of_class):
-            yield from ((f"{name}.{attribute}", v) for attribute, v in parts.items())
-
-
-def parts_of(value: Any) -> dict[str, Any]:
-    """Return the attributes of an object without running any code of its own."""
-    try:
-        parts: dict[str, Any] = object.__getattribute__(value, "__dict__")
-        return parts
-    except AttributeError:
-        return {}

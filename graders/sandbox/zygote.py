@@ -57,8 +57,8 @@ PRELOAD = [
 ]
 OWN = {
     *("limits", "msgspec", "protocol", "worker"),
-    *("awaiting", "crew", "keeping", "loops", "opcodes", "plans", "props", "real"),
-    *("schedules", "stage", "standins", "tasks", "watching"),
+    *("awaiting", "keeping", "loops", "naming", "opcodes", "plans", "pool", "props"),
+    *("real", "schedules", "stage", "standins", "tasks", "watching"),
 }
 # Importing these does something beside defining names.
 NOT_PRELOADED = {"antigravity", "idlelib", "test", "this", "tkinter", "turtle"}
