@@ -18,6 +18,7 @@ MAX_VALUE = 100_000
 _SHOWN = 300
 _ADVICE = {
     "BdbQuit": ": breakpoint() has no terminal here, use it in the file below",
+    "PermissionError": ": there are no files, network or other processes here",
 }
 
 

@@ -55,6 +55,23 @@ def test_a_broken_law_has_a_counterexample(try_on: Try) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("breakpoint()", "use it in the file below"),
+        ("open('/etc/passwd')", "there are no files, network or other processes"),
+    ],
+)
+def test_what_cannot_work_here_is_told(try_on: Try, line: str, advice: str) -> None:
+    """Who does by mistake what isolation forbids learns that it is forbidden."""
+    outcome = try_on(
+        f"def double(n):\n    {line}\n    return n + n\n",
+        lambda candidate: expect(candidate.double(2), 4),
+    )
+    assert outcome.counterexample is not None
+    assert advice in outcome.counterexample.got
+
+
 @pytest.mark.parametrize("flushed", [True, False])
 def test_what_was_printed_is_told(try_on: Try, flushed: bool) -> None:
     """A counterexample has the beginning of what the answer printed meanwhile."""
