@@ -134,7 +134,7 @@ class BoundedQueue:
         if not capacity >= 1:
             raise ValueError(f"capacity {capacity}")
         self.capacity = capacity
-        self.items = []
+        self.items = deque()
         self.open = True
         self.changed = th.Condition(th.RLock())
 
@@ -162,7 +162,7 @@ class BoundedQueue:
                 if left is not None and left <= 0:
                     raise Empty(f"nothing for {timeout} seconds")
                 self.changed.wait(left)
-            item = self.items.pop(0)
+            item = self.items.popleft()
             self.changed.notify_all()
             return item
 
