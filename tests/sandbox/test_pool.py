@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterator
 from decimal import getcontext
 
+import pytest
+
+from graders.judges import uninterrupted
 from graders.sandbox.host import HOME
 
 sys.path.insert(0, str(HOME))  # as beside an answer, where they have no package
 from pool import Pool
+
+
+@pytest.fixture(autouse=True)
+def _undisturbed() -> Iterator[None]:
+    """The threads stay when the tests are over, and Ctrl-C is not for them."""
+    with uninterrupted():
+        yield
 
 
 def idents(pool: Pool, number: int) -> list[int]:

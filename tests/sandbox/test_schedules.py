@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from graders.judges import uninterrupted
 from graders.sandbox.host import HOME
 
 sys.path.insert(0, str(HOME))  # as beside an answer, where they have no package
@@ -36,7 +37,8 @@ def played(
             thread.join()
         namespace.get("afterwards", lambda: None)()
 
-    with patched():
+    # the threads stay, and Ctrl-C is not for them
+    with uninterrupted(), patched():
         watching.watch(code)
         if options.get("tracing"):
             watching.look_at_lines()
