@@ -8,11 +8,11 @@ from collections import namedtuple
 from typing import Any
 
 MODULE = "answer"
-_OF_TUPLES = vars(namedtuple("_OfTuples", "one"))
+_OfTuples = namedtuple("_OfTuples", "one")
 _UNCHANGING = {
     *(bool, int, float, complex, str, bytes, type(None), type(...), object, property),
     *(types.ModuleType, types.BuiltinFunctionType, types.MemberDescriptorType),
-    *(types.GetSetDescriptorType, type(_OF_TUPLES["one"])),
+    *(types.GetSetDescriptorType, type(vars(_OfTuples)["one"])),
     *(types.FunctionType, staticmethod, classmethod),
     *(types.GenericAlias, types.UnionType),
 }
