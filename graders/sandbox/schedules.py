@@ -37,7 +37,6 @@ SPINNING_S = 0.3
 _ENDLESS = 1 << 60
 TRACES = sys.version_info < (3, 12)
 """Whether opcodes are looked at by tracing; from then on it is `watching` that does."""
-FIRST_IDENT = 1_000
 SECOND_NS = 1_000_000_000
 
 _pool = Pool()
@@ -99,8 +98,6 @@ class Schedule:
         self.stuck: list[dict[str, Any]] = []
         self.said: list[str] = []
         """For coroutines: what was complained of."""
-        self.abandoned = 0
-        """Threads that cannot be ended, and sleep as long as the process lives."""
         self._most_visits = MAX_VISITS
         self._left = [0]
         """Opcodes of interest until the running thread is interrupted, 0 for never."""
@@ -115,7 +112,7 @@ class Schedule:
         self._let_run(self.spawn(body, "main", traced=False))
 
     def dismiss(self) -> None:
-        """End the threads that are left, each where it waits."""
+        """End the threads that are left, each where it waits; some cannot be ended."""
         for task in self.tasks:
             if not task.done:
                 self._let_run(task)
@@ -145,11 +142,11 @@ class Schedule:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(Abort))
 
     def who(self) -> int:
-        return FIRST_IDENT + int(self.current.number)
+        return int(self.current.ident)
 
     def living(self) -> list[int]:
         """Return the idents of all threads that are alive, but for the first one."""
-        return [FIRST_IDENT + task.number for task in self.tasks[1:] if not task.done]
+        return [task.ident for task in self.tasks[1:] if not task.done]
 
     # The life of a thread
 
@@ -197,7 +194,6 @@ class Schedule:
         me = self.current
         me.cuts += 1
         if me.cuts > MAX_CUTS:
-            self.abandoned += 1
             self._hand_on(None)
             me.baton.acquire()
         raise Abort

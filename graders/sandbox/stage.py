@@ -95,8 +95,8 @@ class Stage:
         worker, before = self.worker, (self.worker.namespace, self.worker.objects)
         gc.disable()
         try:
+            self._watch()
             with standins.patched():
-                self._watch()
                 yield
                 self._forget()
         finally:
@@ -117,7 +117,7 @@ class Stage:
             return self._history(schedule)
         finally:
             schedule.dismiss()
-            self.abandoned += schedule.abandoned
+            self.abandoned += sum(not task.done for task in schedule.tasks)
 
     def _forget(self) -> None:
         """Let go of what the last playing has made."""

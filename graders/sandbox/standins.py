@@ -24,8 +24,8 @@ from weakref import WeakKeyDictionary
 
 import schedules  # type: ignore[import-not-found]
 import watching  # type: ignore[import-not-found]
-from schedules import FIRST_IDENT, SECOND_NS
-from tasks import Abort, Nothing, Task  # type: ignore[import-not-found]
+from schedules import SECOND_NS
+from tasks import FIRST_IDENT, Abort, Nothing, Task  # type: ignore[import-not-found]
 
 _EPOCH_S = 1_700_000_000
 _BOOTED_S = 1_000
@@ -182,9 +182,8 @@ def _start(thread: threading.Thread) -> None:
 
 def _be(thread: threading.Thread, task: Task) -> None:
     """Have a thread be known as the one that does a task."""
-    ident = FIRST_IDENT + task.number
-    vars(thread).update(_task=task, _ident=ident, _native_id=ident)
-    _active[ident] = thread
+    vars(thread).update(_task=task, _ident=task.ident, _native_id=task.ident)
+    _active[task.ident] = thread
 
 
 def become_main() -> None:
@@ -242,13 +241,13 @@ def _start_new_thread(
         partial(function, *args, **kwargs or {}), "thread"
     )
     schedules.running.visit()
-    return int(FIRST_IDENT + task.number)
+    return int(task.ident)
 
 
 def _ident() -> int:
     if schedules.running is None:
         return _real_ident()
-    return int(FIRST_IDENT + schedules.running.current.number)
+    return int(schedules.running.current.ident)
 
 
 def sleep(seconds: float) -> None:

@@ -9,6 +9,9 @@ from typing import Protocol
 new_baton = _thread.allocate_lock  # the real one, for it is patched later
 
 
+FIRST_IDENT = 1_000
+
+
 class Abort(BaseException):
     """Ends a thread whose schedule is over."""
 
@@ -40,6 +43,7 @@ class Task:
 
     def __init__(self, number: int, name: str, run: Callable[[], None]) -> None:
         self.number = number
+        self.ident = FIRST_IDENT + number
         self.name = name
         self.run = run
         self.baton = new_baton()

@@ -23,11 +23,9 @@ _wanted = ["INSTRUCTION"]
 
 
 def watch(code: types.CodeType) -> None:
-    """Look at a module's functions from now on, and at no others."""
+    """Look at a module's functions from the next `begin` on, and at no others."""
     if IS_THERE:
-        _look_for([])
         _watched[:] = codes_within(code)
-        _look_for(_wanted)
 
 
 def begin() -> None:

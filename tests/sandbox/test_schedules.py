@@ -37,9 +37,9 @@ def played(
             thread.join()
         namespace.get("afterwards", lambda: None)()
 
+    watching.watch(code)
     # the threads stay, and Ctrl-C is not for them
     with uninterrupted(), patched():
-        watching.watch(code)
         if options.get("tracing"):
             watching.look_at_lines()
         schedule.run(body)

@@ -35,6 +35,7 @@ zero_or_below = st.integers(-9, 0)
 large_times = st.sampled_from([EPOCH, 10**18, 10**30])
 negative_times = st.sampled_from([-1, -7, -20, -EPOCH])
 any_text = st.text("aA0 é\u0301\x00🦀", max_size=3)
+any_keys = st.lists(any_text, unique=True, min_size=1, max_size=8)
 LOOKALIKES = ["", " ", "a", "A", "a ", "0", "00", "é", "e\u0301", "\x00", "None", "🦀"]
 FIELDS = ("allowed", "retry_after", "remaining")
 
@@ -192,7 +193,7 @@ def test_window_large_limits(candidate, limit, window):
     expect_fields(candidate, Script(WindowRule(1, window), steps), *FIELDS)
 
 
-@given(keys=st.lists(any_text, unique=True, min_size=1, max_size=8))
+@given(keys=any_keys)
 @example(keys=LOOKALIKES)
 @check(level=1, category="edge_cases", examples=10)
 def test_window_keys_are_any_text(candidate, keys):
@@ -323,7 +324,7 @@ def test_bucket_large_numbers(candidate, large, extra):
     expect_fields(candidate, Script(BucketRule(1, large + extra, 1), steps), *FIELDS)
 
 
-@given(keys=st.lists(any_text, unique=True, min_size=1, max_size=8))
+@given(keys=any_keys)
 @example(keys=LOOKALIKES)
 @check(level=2, category="edge_cases", examples=5)
 def test_bucket_keys_are_any_text(candidate, keys):
@@ -443,7 +444,7 @@ def test_limiter_takes_any_time(candidate, script, start):
     expect_fields(candidate, script, *FIELDS, start=start)
 
 
-@given(keys=st.lists(any_text, unique=True, min_size=1, max_size=8))
+@given(keys=any_keys)
 @example(keys=[""])
 @example(keys=LOOKALIKES)
 @check(level=3, category="edge_cases", examples=5)
@@ -710,7 +711,7 @@ def test_acquire_in_vain_is_a_reading(candidate, rule):
     expect(limiter.check("a", 1), allowed=True, why=why)
 
 
-@given(keys=st.lists(any_text, unique=True, min_size=1, max_size=8))
+@given(keys=any_keys)
 @example(keys=[""])
 @example(keys=LOOKALIKES)
 @check(level=4, category="edge_cases", examples=3)
