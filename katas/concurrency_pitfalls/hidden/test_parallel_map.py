@@ -138,8 +138,8 @@ def test_next_is_started_while_waiting(candidate):
 @check(level=3, category="correctness")
 def test_not_more_than_twice_the_limit(candidate):
     """Items taken minus results handed out never exceed `2 * limit`."""
-    for limit in (1, 2):
-        rows = {n: does(pause(10), gives=n) for n in range(0, 12, 3)}
+    for limit, apart in ((1, 3), (2, 3), (2, 6)):
+        rows = {n: does(pause(10), gives=n) for n in range(0, 12, apart)}
         mapped = Mapped(candidate, count(), rows, limit=limit)
         steps = [part for _ in range(5) for part in (pause(7), mapped.results.next())]
         mapped.scene.thread(*steps, pause(30), mapped.results.close())

@@ -834,14 +834,26 @@ def test_writer_alone(candidate):
     scene.thread(within(lock.reading(), pause(2)), within(lock.writing()))
     scene.thread(within(lock.reading(), pause(4)))
 
-    def judge(history: History) -> None:
-        everyone = history.spans("reading", "writing")
-        for writer in history.spans("writing"):
-            for other in everyone:
-                alone = other == writer or not overlap(writer, other)
-                require(alone, other, f"not in while T{writer.thread} writes")
+    explore(scene, expect_writers_alone, schedules=60)
 
-    explore(scene, judge, schedules=60)
+
+@check(level=3, category="correctness")
+def test_writer_comes_as_readers_wake(candidate):
+    """A writer that comes just as readers are let in is alone like any other."""
+    scene, lock = lock_of(candidate)
+    scene.thread(within(lock.writing(), pause(10)), within(lock.writing(), pause(5)))
+    scene.thread(pause(1), within(lock.reading(), pause(5)))
+    scene.thread(pause(2), within(lock.reading(), pause(5)))
+    scene.thread(pause(10), within(lock.writing(), pause(5)))
+
+    explore(scene, expect_writers_alone, schedules=40)
+
+
+def expect_writers_alone(history: History) -> None:
+    for writer in history.spans("writing"):
+        for other in history.spans("reading", "writing"):
+            alone = other == writer or not overlap(writer, other)
+            require(alone, other, f"not in while T{writer.thread} writes")
 
 
 def expect_in_at(history: History, **moments: int) -> None:

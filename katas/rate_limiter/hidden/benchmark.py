@@ -44,12 +44,12 @@ def window_expiring(candidate: Any, n: int, seed: int) -> None:
 
 
 def window_denying(candidate: Any, n: int, seed: int) -> None:
-    """Fill a window of limit n; then each call is denied."""
+    """Ask n times at cost 0 and fill a window of limit n; then each call is denied."""
     clock = candidate.clock()
-    length = 100 * (n + TIMED) * MEAN_STEP
+    length = 100 * (2 * n + TIMED) * MEAN_STEP
     call = candidate.SlidingWindow(n, length, clock).check.at
-    times = arrivals(Random(seed), n + TIMED)
-    play(candidate, clock, [call(now, "a") for now in times])
+    times = enumerate(arrivals(Random(seed), 2 * n + TIMED))
+    play(candidate, clock, [call(now, "a", int(place >= n)) for place, now in times])
 
 
 def bucket_many_keys(candidate: Any, n: int, seed: int) -> None:

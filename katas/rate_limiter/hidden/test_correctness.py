@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 from hypothesis import example, given
@@ -590,17 +591,26 @@ def test_refund_reaches_across_calls(candidate, costs, back):
         expect(got, remaining=want.remaining, why=want.why)
 
 
-@given(rule=bucket_rules, taken=small, wait=st.integers(0, 9), back=small, later=small)
-@example(rule=BucketRule(1, 9, 3), taken=3, wait=0, back=2, later=1)
-@example(rule=BucketRule(1, 9, 3), taken=1, wait=8, back=2, later=1)
-@example(rule=BucketRule(1, 4, 2), taken=1, wait=3, back=2, later=1)
+@given(
+    rule=bucket_rules,
+    beside=st.booleans(),
+    taken=small,
+    wait=st.integers(0, 9),
+    back=small,
+    later=small,
+)
+@example(rule=BucketRule(1, 9, 3), beside=False, taken=3, wait=0, back=2, later=1)
+@example(rule=BucketRule(1, 9, 3), beside=False, taken=1, wait=8, back=2, later=1)
+@example(rule=BucketRule(1, 4, 2), beside=False, taken=1, wait=3, back=2, later=1)
+@example(rule=BucketRule(1, 4, 2), beside=True, taken=2, wait=8, back=2, later=1)
 @check(level=3, category="correctness", examples=25)
-def test_refund_fills_a_bucket(candidate, rule, taken, wait, back, later):
+def test_refund_fills_a_bucket(candidate, rule, beside, taken, wait, back, later):
     """A refund puts tokens back into a bucket, which never holds more than `burst`."""
+    rules = together(rule, *[WindowRule(100, 1000)] * beside)
     before = [Call(0, "a", min(taken, rule.burst)), Call(wait, "a", 1)]
     after = [Call(wait, "a", rule.burst), Call(wait + later, "a", 1)]
-    clock, model = candidate.clock(), rule.oracle()
-    limiter = candidate.Limiter(rule.make(candidate, clock))
+    clock, model = candidate.clock(), rules.oracle()
+    limiter = rules.make(candidate, clock)
     took = candidate.play(clock, [limiter.check.at(*call) for call in before])
     learn(model, before, took)
     pairs = zip(before, took, strict=True)
@@ -809,16 +819,20 @@ def test_denied_checks_drop_fresh_keys(candidate, rule, fresh):
 @example(rule=WindowRule(1, 5), given_back=[1, 0])
 @example(rule=BucketRule(1, 1, 2), given_back=[1, 0])
 @example(rule=BucketRule(1, 5, 1), given_back=[0, 1, 0, 1])
+@example(rule=BucketRule(1, 10, 3), given_back=[1, 1])
 @check(level=3, category="correctness", examples=5)
 def test_keys_fresh_for_any_reason_are_dropped(candidate, rule, given_back):
     """Keys are dropped whether they got all back, or part of it, or nothing."""
-    clock = candidate.clock()
+    clock, model = candidate.clock(), rule.oracle()
     limiter = candidate.Limiter(rule.make(candidate, clock))
-    now, steps = long_after(together(rule), 0), []
-    for number, back in enumerate(given_back):
-        steps.append(limiter.check.at(0, f"key {number}", rule.most))
-        steps.append(limiter.refund.at(0, f"key {number}", back))
-    further = [limiter.check.at(now, "other")] * len(given_back)
+    keys, steps = [f"key {number}" for number in range(len(given_back))], []
+    for key, back in zip(keys, given_back, strict=True):
+        model.take(key, rule.most, 0)
+        model.refund(key, back, 0)
+        steps.append(limiter.check.at(0, key, rule.most))
+        steps.append(limiter.refund.at(0, key, back))
+    now = next(at for at in count() if all(model.fresh(key, at) for key in keys))
+    further = [limiter.check.at(now, "other")] * len(keys)
     candidate.play(clock, [*steps, *further])
     why = f"{len(further)} keys were fresh at {now}, and as many checks came after that"
     expect(limiter.keys(), 1, why=why)

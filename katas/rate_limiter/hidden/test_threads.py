@@ -182,6 +182,23 @@ def test_slow_checks(candidate):
     explore(scene, judge)
 
 
+@check(level=4, category="correctness")
+def test_slow_checks_in_a_window(candidate):
+    """However slowly threads run, no wait is longer than from the time last read."""
+    scene, limiter = scene_of(candidate, ONE, hasty=True)
+    scene.first(limiter.check("a"))
+    scene.thread(*[limiter.check("a")] * 3)
+    scene.thread(pause(10), limiter.check("a"))
+
+    def judge(history: History) -> None:
+        got = [done.result for done in history.of("check")]
+        longest = max(decision.retry_after for decision in got)
+        words = "retry_after 10 at most: by then the window of 10 holds nothing of now"
+        require(longest <= 10, got, words)
+
+    explore(scene, judge, schedules=80)
+
+
 # When acquire returns
 
 
@@ -465,6 +482,21 @@ def test_refund_lets_go(candidate):
             expect_at(call_of(history, thread), True, 3, "2 units are given back at 3")
 
     explore(scene, judge)
+
+
+@check(level=4, category="correctness")
+def test_refund_as_one_begins_to_wait(candidate):
+    """A refund lets go also one that is just about to wait, or to wait again."""
+    scene, limiter = scene_of(candidate, WindowRule(2, LONG))
+    scene.first(limiter.check("a", 2))
+    scene.thread(limiter.acquire("a", 2))
+    scene.thread(limiter.refund("a"))
+    scene.thread(limiter.refund("a"))
+
+    def judge(history: History) -> None:
+        expect_at(call_of(history, 1), True, 0, "both units are given back at 0")
+
+    explore(scene, judge, schedules=80)
 
 
 @check(level=4, category="correctness")
