@@ -199,6 +199,7 @@ def turned(cycle: list[str]) -> list[str]:
 @example(log=sections("T1 A x", "T2 A x"))
 @example(log=sections("T1 A x", "T2 B x"))
 @example(log=sections("T1 x", "T2 ?x"))
+@example(log=[*sections("T1 x"), ("T2", "acquire", "x"), ("T2", "release", "x")])
 @check(level=4, category="correctness", examples=25)
 def test_races_are_found(candidate, log):
     """A shared variable is in a race unless one lock guards every access."""

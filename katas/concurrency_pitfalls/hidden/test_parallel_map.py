@@ -283,14 +283,15 @@ def test_first_failure_in_order(candidate):
         1: does(pause(9), gives=KeyError("one")),
         2: does(pause(3), gives=KeyError("two")),
     }
-    mapped = Mapped(candidate, range(9), rows, limit=3)
-    mapped.scene.thread(*mapped.reads(3))
+    for items in (range(9), [0, 1, KeyError("source")]):
+        mapped = Mapped(candidate, items, rows, limit=3)
+        mapped.scene.thread(*mapped.reads(2))
 
-    def judge(history: History) -> None:
-        expect(read(history), [0], why="it is before the failures")
-        expect_very(last(history, 1), mapped.table, "one")
+        def judge(history: History, mapped: Mapped = mapped) -> None:
+            expect(read(history), [0], why="it is before the failures")
+            expect_very(last(history, 1), mapped.table, "one")
 
-    explore(mapped.scene, judge, schedules=20, expects=(KeyError,))
+        explore(mapped.scene, judge, schedules=15, expects=(KeyError,))
 
 
 @check(level=3, category="correctness")
@@ -406,6 +407,20 @@ def test_failure_waits_for_calls(candidate):
 
 
 @check(level=3, category="correctness")
+def test_close_waits_for_calls_that_fail(candidate):
+    """`close` waits for the calls in progress also when one of them fails."""
+    rows = {0: 0, 1: does(pause(5), gives=KeyError("one"))}
+    slow = does(pause(2 * SECOND), gives=ARGUMENT)
+    mapped = Mapped(candidate, count(), rows, limit=3, otherwise=slow)
+    mapped.scene.thread(mapped.results.next(), pause(1), mapped.results.close())
+
+    def judge(history: History) -> None:
+        expect_all_over(history, mapped, last(history, 1))
+
+    explore(mapped.scene, judge, schedules=20, expects=(KeyError,))
+
+
+@check(level=3, category="correctness")
 def test_source_failure_waits_for_calls(candidate):
     """An exception of the items, too, comes when all threads are gone."""
     mapped = Mapped(
@@ -453,6 +468,20 @@ def test_close_ends_it(candidate):
 
 
 # Edges
+
+
+@check(level=3, category="edge_cases")
+def test_same_item_again(candidate):
+    """An item that comes again is called for again, and has a place of its own."""
+    slow = does(pause(3), gives=ARGUMENT)
+    mapped = Mapped(candidate, [1, 1, 1, 2, 1], limit=2, otherwise=slow)
+    mapped.scene.thread(mapped.results.rest())
+
+    def judge(history: History) -> None:
+        expect(last(history, 1).result, [1, 1, 1, 2, 1])
+        expect(mapped.started(history), [1, 1, 1, 1, 2], why="one call for each item")
+
+    explore(mapped.scene, judge, schedules=10)
 
 
 @check(level=3, category="edge_cases")

@@ -212,12 +212,12 @@ def expect_timed_out(history: History, until: int, cleaning_up: int) -> None:
 def test_timeout_awaits_the_cancelled(candidate):
     """At the timeout what runs is cancelled, and awaited until it is over."""
     scene = scene_of(candidate)
-    tidy = [pause(250_000)]
+    tidy = [pause(3 * SECOND)]
     made = [scene.coroutine(pause(SECOND), when_cancelled=tidy) for _ in range(3)]
     scene.task(gathering(scene, made, limit=2, timeout=0.5))
 
     def judge(history: History) -> None:
-        expect_timed_out(history, 500_000, cleaning_up=250_000)
+        expect_timed_out(history, 500_000, cleaning_up=3 * SECOND)
         for coroutine in made[:2]:
             expect(history.fate(coroutine), "cancelled", why="it takes 1 s")
         expect_all_over(history, made)

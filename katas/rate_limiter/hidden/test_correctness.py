@@ -939,6 +939,21 @@ def test_max_keys_frees_places(candidate, most, rule):
     expect(full, allowed=False, why=f"{most} other keys are held")
 
 
+@given(most=st.integers(1, 5), rule=rules)
+@example(most=1, rule=WindowRule(1, 5))
+@check(level=3, category="correctness", examples=5)
+def test_keys_turned_away_drop_fresh_keys(candidate, most, rule):
+    """Checks of a new key that there is no place for drop fresh keys as others do."""
+    clock = candidate.clock()
+    limiter = candidate.Limiter(rule.make(candidate, clock), max_keys=most)
+    now = long_after(together(rule), 0)
+    steps = [limiter.check.at(0, f"key {n}") for n in range(most)]
+    got = candidate.play(clock, steps + [limiter.check.at(now, "new")] * most)[most:]
+    held = int(any(decision.allowed for decision in got))
+    why = f"{most} keys were fresh at {now}, and {most} checks came after that"
+    expect(limiter.keys(), held, why=why)
+
+
 @given(script=scripts(several_rules, up_to_limit, keys="abcd"), most=st.integers(1, 3))
 @check(level=3, category="correctness", examples=15)
 def test_keys_is_at_most_max_keys(candidate, script, most):

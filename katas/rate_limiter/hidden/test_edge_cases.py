@@ -567,10 +567,11 @@ def test_refund_of_more_than_is_left(candidate, rule, back):
 @example(rule=BucketRule(1, 5, 1), back=1)
 @check(level=3, category="edge_cases", examples=5)
 def test_refund_for_an_unknown_key(candidate, rule, back):
-    """A refund for an unknown key is no error and gives nothing."""
+    """A refund for an unknown key is no error, gives nothing and holds no key."""
     clock = candidate.clock()
     limiter = candidate.Limiter(rule.make(candidate, clock))
     limiter.refund("a", back)
+    expect(limiter.keys(), 0, why="no call was made yet")
     steps = [limiter.check.at(0, "a", rule.most), limiter.check.at(0, "a")]
     everything, more = candidate.play(clock, steps)
     expect(everything, allowed=True, remaining=0, why="nothing was taken before")
@@ -604,6 +605,31 @@ def test_many_refunds_keep_no_key(candidate, churn, key):
     steps += [taken, back, back] * churn
     candidate.play(clock, steps + [limiter.check.at(10, "new")] * 2)
     expect(limiter.keys(), 2, why="'early' had 1 token less, which came until 10")
+
+
+@given(
+    costs=st.lists(st.integers(1, 9), min_size=6, max_size=16),
+    churn=st.integers(0, 99),
+)
+@example(costs=[9, 1, 8, 2, 7, 3, 6, 4, 5, 9, 1, 8, 2, 7, 3, 6], churn=86)
+@check(level=3, category="edge_cases", examples=4)
+def test_keys_are_dropped_one_by_one(candidate, costs, churn):
+    """Of many keys each is dropped when it is fresh, whatever was refunded before."""
+    clock = candidate.clock()
+    limiter = candidate.Limiter(candidate.TokenBucket(1, 10, 99, clock))
+    keys = [f"key {number}" for number in range(len(costs))]
+    steps = [limiter.check.at(0, *taken) for taken in zip(keys, costs, strict=True)]
+    candidate.play(clock, steps)
+    for token in range(1, 10):
+        now, left = 10 * token, sum(cost > token for cost in costs)
+        brief = [
+            limiter.check.at(now - 5, "brief"),
+            limiter.refund.at(now - 5, "brief"),
+        ]
+        further = [limiter.check.at(now, "new", 0)] * len(keys)
+        candidate.play(clock, brief * churn + further)
+        why = f"the others are fresh at {now}, and {len(keys)} checks came after that"
+        expect(limiter.keys(), left, why=why)
 
 
 @given(rule=rules, denied=small)

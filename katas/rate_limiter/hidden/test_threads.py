@@ -17,11 +17,15 @@ LONG = 10**9
 
 
 def scene_of(
-    candidate: Any, *rules: Any, hasty: bool = False, **options: Any
+    candidate: Any,
+    *rules: Any,
+    start: int = 1_000,
+    hasty: bool = False,
+    **options: Any,
 ) -> tuple[Scenario, Any]:
     """Return a scenario with a limiter, by default one whose times are exact."""
     scene = Scenario(candidate, hasty=hasty)
-    clock = scene.clock(1_000)
+    clock = scene.clock(start)
     return scene, scene.Limiter(*(rule.make(scene, clock) for rule in rules), **options)
 
 
@@ -234,17 +238,19 @@ def test_acquire_at_the_deadline(candidate):
 @check(level=4, category="correctness")
 def test_acquire_in_time(candidate):
     """`acquire` gives up exactly at the deadline, and has taken nothing."""
-    scene, limiter = scene_of(candidate, TWO)
-    scene.first(limiter.check("a", 2))
-    scene.thread(limiter.acquire("a", 1, 7))
-    scene.thread(pause(10), limiter.check("a", 2))
+    for start in (1_000, -7):
+        scene, limiter = scene_of(candidate, TWO, start=start)
+        scene.first(limiter.check("a", 2))
+        scene.thread(limiter.acquire("a", 1, 7))
+        scene.thread(pause(10), limiter.check("a", 2))
 
-    def judge(history: History) -> None:
-        expect_at(call_of(history, 1), False, 7, "the timeout is 7")
-        why = "nothing was taken after 0, so all is free at 10"
-        expect(call_of(history, 2).result, allowed=True, why=why)
+        def judge(history: History, start: int = start) -> None:
+            why = f"the clock began at {start}, and the timeout is 7"
+            expect_at(call_of(history, 1), False, 7, why)
+            why = "nothing was taken after that, so all is free 10 later"
+            expect(call_of(history, 2).result, allowed=True, why=why)
 
-    explore(scene, judge, schedules=30)
+        explore(scene, judge, schedules=20)
 
 
 @check(level=4, category="correctness")
@@ -416,6 +422,42 @@ def test_check_does_not_queue(candidate):
 
 
 @check(level=4, category="correctness")
+def test_line_after_some_have_left(candidate):
+    """Who waits is served in its turn and at once, whoever left the line before."""
+    scene, limiter = scene_of(candidate, ONE)
+    scene.first(limiter.check("a"))
+    scene.thread(limiter.acquire("a", 1, 3))
+    scene.thread(pause(1), limiter.acquire("a"))
+    scene.thread(pause(5), limiter.acquire("a"))
+    scene.thread(pause(15), limiter.refund("a"))
+
+    def judge(history: History) -> None:
+        expect_at(call_of(history, 1), False, 3, "its timeout is over, none is free")
+        expect_at(call_of(history, 2), True, 10, "the unit of 0 leaves at 10")
+        expect_at(call_of(history, 3), True, 15, "the unit of 10 is given back at 15")
+
+    explore(scene, judge, schedules=60)
+
+
+@check(level=4, category="correctness")
+def test_line_that_is_empty_again(candidate):
+    """When all have left the line, the next call is the first again."""
+    scene, limiter = scene_of(candidate, ONE)
+    scene.first(limiter.check("a"))
+    scene.thread(
+        *(limiter.acquire("a", 1, 5), pause(5), limiter.acquire("a", 1, 0)),
+        *(limiter.acquire("a"), pause(10), limiter.acquire("a", 1, 0)),
+    )
+
+    def judge(history: History) -> None:
+        got = [(done.result, done.until) for done in history.of("acquire")]
+        want = [(False, 5), (True, 10), (True, 20), (True, 30)]
+        require(got == want, got, f"{want}: result and time of each acquire")
+
+    explore(scene, judge, schedules=10)
+
+
+@check(level=4, category="correctness")
 def test_next_after_one_gives_up(candidate):
     """When the first in line gives up, the next is served at that instant."""
     scene, limiter = scene_of(candidate, TWO)
@@ -482,6 +524,25 @@ def test_refund_lets_go(candidate):
             expect_at(call_of(history, thread), True, 3, "2 units are given back at 3")
 
     explore(scene, judge)
+
+
+@check(level=4, category="correctness")
+def test_refund_for_several_costs(candidate):
+    """Of those that a refund lets go together, each takes its own cost."""
+    for costs in ((1, 2), (2, 1)):
+        scene, limiter = scene_of(candidate, WindowRule(4, LONG))
+        scene.first(limiter.check("a", 4))
+        scene.thread(limiter.acquire("a", costs[0]))
+        scene.thread(pause(1), limiter.acquire("a", costs[1]))
+        scene.thread(pause(3), limiter.refund("a", 4))
+        scene.finally_(limiter.check("a", 0))
+
+        def judge(history: History) -> None:
+            for thread in (1, 2):
+                expect_at(call_of(history, thread), True, 3, "4 are given back at 3")
+            expect(history.finals[0].result, remaining=1, why="1 and 2 of 4 are taken")
+
+        explore(scene, judge, schedules=30)
 
 
 @check(level=4, category="correctness")
