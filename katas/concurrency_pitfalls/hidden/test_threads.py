@@ -90,6 +90,7 @@ def test_never_below_zero(candidate):
 @check(level=1, category="correctness")
 def test_opposite_transfers(candidate):
     """Transfers to and fro between two accounts never wait for each other for ever."""
+    # an order of the locks by name has to tell these two apart
     scene, bank = bank_of(candidate, A=5, a=5)
     scene.thread(bank.transfer("a", "A", 1))
     scene.thread(bank.transfer("A", "a", 2))
@@ -896,6 +897,7 @@ def test_writer_comes_as_readers_wake(candidate):
 
 
 def expect_writers_alone(history: History) -> None:
+    """Demand that nobody else was in while a writer was."""
     for writer in history.spans("writing"):
         for other in history.spans("reading", "writing"):
             alone = other == writer or not overlap(writer, other)

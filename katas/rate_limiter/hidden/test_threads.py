@@ -238,7 +238,7 @@ def test_acquire_at_the_deadline(candidate):
 @check(level=4, category="correctness")
 def test_acquire_in_time(candidate):
     """`acquire` gives up exactly at the deadline, and has taken nothing."""
-    for start in (1_000, -7):
+    for start in (1_000, -7):  # from -7 on, the deadline is at the instant 0
         scene, limiter = scene_of(candidate, TWO, start=start)
         scene.first(limiter.check("a", 2))
         scene.thread(limiter.acquire("a", 1, 7))
