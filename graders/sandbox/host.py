@@ -12,7 +12,6 @@ import os
 import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -41,8 +40,10 @@ BROKEN_CHANNEL = 120
 """The exit status of a worker that can no longer talk to us."""
 _TICKETS = 64
 """How many tickets are drawn at once: each time is a system call."""
-_FIRST_WAIT = struct.pack("ll", 0, 5_000)
-"""How long a reply is waited for before anything else is looked at: 5 ms."""
+_SOON_MS = 5
+"""How long a reply is waited for before anything else is looked at."""
+_FRESH_S = 0.001
+"""How long a reading of the answer's CPU time is good for while nothing is asked."""
 _NO_THREAD_NS = 5_000
 """CPU time that no thread gets by with, from its start to its end."""
 _NEARLY = 0.6
@@ -201,10 +202,14 @@ class Zygote:
     def fork(self) -> Worker:
         """Return a fresh worker."""
         self._claimed()
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._ask(b"F", theirs.fileno())
-        return Worker(self, ours, json.loads(self._receive()))
+        their_requests, requests = os.pipe()
+        replies, their_replies = os.pipe()
+        try:
+            self._ask(b"F", their_requests, their_replies)
+        finally:
+            os.close(their_requests)
+            os.close(their_replies)
+        return Worker(self, requests, replies, json.loads(self._receive()))
 
     def end(self, pid: int) -> Ending:
         """Kill a worker and everything it started; return how it ended."""
@@ -282,24 +287,23 @@ def acts_stopped_by(layer: str) -> tuple[str, ...]:
 class Worker:
     """One process that runs the answer; ask it with `request`."""
 
-    def __init__(self, zygote: Zygote, channel: socket.socket, pid: int) -> None:
+    def __init__(self, zygote: Zygote, requests: int, replies: int, pid: int) -> None:
         self.zygote = zygote
-        self.channel = channel
         self.pid = pid
         self.printed = Printed()
         self.ending: Ending | None = None
         self.stopped: AnswerStopped | None = None
-        self.waits = Waits.of(pid)
-        """How long it and we had waited for a processor when last looked at."""
+        self.own_time = OwnTime(self)
+        self._requests, self._replies = requests, replies
+        self._open = [requests, replies]
+        os.set_blocking(requests, False)
+        self._soon = poll_of((replies, select.POLLIN))
+        printing = (zygote.output, select.POLLIN)
+        self._readable = poll_of((replies, select.POLLIN), printing)
+        self._writable = poll_of((requests, select.POLLOUT), printing)
         self._tickets = tickets()
-        self._descriptor = channel.fileno()
-        self._event = select.POLLIN
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder().decode
-        self._poll = select.poll()
-        self._poll.register(channel, select.POLLIN)
-        self._poll.register(zygote.output, select.POLLIN)
-        channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _FIRST_WAIT)
 
     def request(self, operations: list[list[Any]], patience: Patience) -> Any:
         """Send operations; return the decoded outcomes.
@@ -316,9 +320,13 @@ class Worker:
         if self.stopped:
             raise self.stopped
         ticket = next(self._tickets)
-        clock = OwnTime(self, patience, len(payload) * _READ_S)
-        self._send(HEADER.pack(len(payload), ticket) + payload, clock)
-        reply = self._receive(b"", HEADER.size, clock)
+        self.own_time.begin(patience, len(payload) * _READ_S)
+        self._send(HEADER.pack(len(payload), ticket) + payload)
+        if not self._soon.poll(_SOON_MS):
+            self._wait(self._readable)
+        reply = self._read(_CHUNK)
+        if len(reply) < HEADER.size:
+            reply = self._receive(reply, HEADER.size)
         length, echoed = HEADER.unpack_from(reply)
         if echoed != ticket:
             raise self.broken_channel()
@@ -326,66 +334,50 @@ class Worker:
             raise self.stop(Verdict.MEMORY, _TOO_LARGE.format(self.zygote.limits))
         size = HEADER.size + length
         if len(reply) < size:
-            reply = self._receive(reply, size, clock)
+            reply = self._receive(reply, size)
         if len(reply) != size:
             raise self.broken_channel()
-        clock.stop()
+        self.own_time.charge()
         return reply[HEADER.size :]
 
-    def _send(self, frame: bytes, clock: OwnTime) -> None:
-        sent = self._send_some(frame, clock)
-        while sent < len(frame):
-            sent += self._send_some(memoryview(frame)[sent:], clock)
+    def _send(self, frame: bytes | memoryview) -> None:
+        while frame:
+            try:
+                sent = os.write(self._requests, frame)
+            except BlockingIOError:
+                self._wait(self._writable)
+            except OSError:
+                raise self.gone() from None
+            else:
+                frame = memoryview(frame)[sent:]
 
-    def _send_some(self, part: bytes | memoryview, clock: OwnTime) -> int:
-        try:
-            return self.channel.send(part, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            self._wait(clock, select.POLLOUT)
-            return 0
-        except OSError:
-            raise self.gone() from None
-
-    def _receive(self, received: bytes, size: int, clock: OwnTime) -> bytes:
+    def _receive(self, received: bytes, size: int) -> bytes:
         """Read on until at least `size` bytes have come."""
-        if size > _CHUNK:
-            return self._receive_much(received, size, clock)
-        while len(received) < size:
-            received += self._receive_some(_CHUNK, clock)
-        return received
-
-    def _receive_much(self, received: bytes, size: int, clock: OwnTime) -> bytes:
         parts = bytearray(received)
         while len(parts) < size:
-            parts += self._receive_some(_LARGE_CHUNK, clock)
+            self._wait(self._readable)
+            parts += self._read(_LARGE_CHUNK)
         return bytes(parts)
 
-    def _receive_some(self, most: int, clock: OwnTime) -> bytes:
-        try:
-            data = self.channel.recv(most, 0 if clock.is_new else socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            clock.is_new = False
-            self._wait(clock, select.POLLIN)
-            return b""
-        except OSError:
-            data = b""
+    def _read(self, most: int) -> bytes:
+        data = os.read(self._replies, most)
         if not data:
             raise self.gone()
         return data
 
-    def _wait(self, clock: OwnTime, event: int) -> None:
+    def _wait(self, channel: select.poll) -> None:
         """Wait until the channel is ready; stop the answer when patience is over."""
-        if event != self._event:
-            self._event = event
-            self._poll.modify(self.channel, event)
-        ready = self._poll.poll(_TICK_MS)
-        if len(ready) == 1 and ready[0][0] == self._descriptor:
-            return
-        self._drain()
-        why = clock.look()
-        if why:
-            clock.stop()
-            raise self.stop(Verdict.TIMEOUT, why)
+        while True:
+            ready = [descriptor for descriptor, _ in channel.poll(_TICK_MS)]
+            prints = self.zygote.output in ready
+            # what comes or goes a byte at a time is ready each time, and never ends
+            if ready and not prints and not self.own_time.is_due:
+                return
+            self._drain()
+            why = self.own_time.look()
+            if why:
+                self.own_time.charge()
+                raise self.stop(Verdict.TIMEOUT, why)
 
     def _drain(self) -> None:
         self.printed.add(self.zygote.read_output())
@@ -415,12 +407,19 @@ class Worker:
     def close(self) -> Ending:
         """End the worker now and return how it ended."""
         if self.ending is None:
-            if self.channel.fileno() >= 0:  # else an earlier try got no further
-                self._poll.unregister(self.channel)
-                self.channel.close()
+            while self._open:  # an earlier try may have got no further
+                os.close(self._open.pop())
             self.ending = self.zygote.end(self.pid)
             self.printed.add(self.zygote.read_output())
         return self.ending
+
+
+def poll_of(*wanted: tuple[int, int]) -> select.poll:
+    """Return what waits for these events of file descriptors."""
+    poll = select.poll()
+    for descriptor, event in wanted:
+        poll.register(descriptor, event)
+    return poll
 
 
 def tickets() -> Iterator[bytes]:
@@ -432,20 +431,34 @@ def tickets() -> Iterator[bytes]:
 
 
 class OwnTime:
-    """The time an answer uses from now on: CPU seconds, and seconds asleep.
+    """The time an answer uses in one exchange: CPU seconds, and seconds asleep.
 
     Waiting for a processor is not the answer's doing, and is not counted.
     """
 
-    def __init__(self, worker: Worker, patience: Patience, grace_s: float) -> None:
+    def __init__(self, worker: Worker) -> None:
         self.worker = worker
+        self.waits = Waits.of(worker.pid)
+        """How long it and we had waited for a processor when last looked at."""
+        self.cpu_ns = cpu_clock_ns(worker.pid)
+        """CPU time of the worker when last looked at, at `looked_s`."""
+        self.looked_s = time.monotonic()
+
+    def begin(self, patience: Patience, grace_s: float) -> None:
+        """Count from now on."""
         self.patience = patience
         self.grace_s = grace_s
-        self.is_new = True
-        """Whether nothing but the reply has been waited for yet."""
-        self.begun_s = self.looked_s = time.monotonic()
-        self.begun_cpu_ns = self.looked_cpu_ns = cpu_clock_ns(worker.pid)
         self.asleep_s = 0.0
+        self.begun_s = time.monotonic()
+        if self.begun_s - self.looked_s > _FRESH_S:
+            self.cpu_ns = cpu_clock_ns(self.worker.pid)
+        self.looked_s = self.begun_s
+        self.begun_cpu_ns = self.cpu_ns
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to look again."""
+        return time.monotonic() - self.looked_s > _TICK_MS / 1000
 
     def look(self) -> str:
         """Note whether it is asleep; return why the answer must stop now, or "".
@@ -453,44 +466,46 @@ class OwnTime:
         What has passed since the last look is taken to have been like now.
         """
         if is_busy(self.worker.pid):
-            self.worker.waits = Waits.of(self.worker.pid)
+            self.waits = Waits.of(self.worker.pid)
         else:
             self._note_sleep(time.monotonic() - self.looked_s)
         self.looked_s = time.monotonic()
-        self.looked_cpu_ns = cpu_clock_ns(self.worker.pid)
-        return self._why_too_long(self.looked_s)
+        self.cpu_ns = cpu_clock_ns(self.worker.pid)
+        return self._why_too_long()
 
     def _note_sleep(self, passed_s: float) -> None:
         """Take for sleep what passed in which neither it nor we had to wait."""
-        before, now = self.worker.waits, Waits.of(self.worker.pid)
-        self.worker.waits = now
-        if now.ended_ns - before.ended_ns > _NO_THREAD_NS:
+        before, self.waits = self.waits, Waits.of(self.worker.pid)
+        if self.waits.ended_ns - before.ended_ns > _NO_THREAD_NS:
             return  # how long a thread has waited is not known once it has ended
-        cpu_ns = cpu_clock_ns(self.worker.pid) - self.looked_cpu_ns
-        waited_ns = now.waited_ns - before.waited_ns
+        cpu_ns = cpu_clock_ns(self.worker.pid) - self.cpu_ns
+        waited_ns = self.waits.waited_ns - before.waited_ns
         self.asleep_s += max(passed_s - (waited_ns + cpu_ns) / 1e9, 0.0)
 
-    def _why_too_long(self, now_s: float) -> str:
-        if self.used_s() > self.patience.left_s + self.grace_s:
+    def _why_too_long(self) -> str:
+        if self.used_s > self.patience.left_s + self.grace_s:
             return (
                 f"No answer within {self.patience.allowed_s:g} s: an endless loop, "
                 "a wait that nothing ends, or far too slow for this input."
             )
         limit_s = self.worker.zygote.limits.wall_s
-        if now_s - self.begun_s > limit_s:
+        if self.looked_s - self.begun_s > limit_s:
             return f"No answer within {limit_s:g} s of waiting."
         return ""
 
+    @property
     def used_s(self) -> float:
-        cpu_ns = cpu_clock_ns(self.worker.pid) - self.begun_cpu_ns
-        return cpu_ns / 1e9 + self.asleep_s
+        """Own seconds up to the last look."""
+        return (self.cpu_ns - self.begun_cpu_ns) / 1e9 + self.asleep_s
 
-    def stop(self) -> None:
+    def charge(self) -> None:
         """Charge what this exchange took."""
-        passed_s = time.monotonic() - self.looked_s
-        if passed_s >= _SHORT_S:
-            self._note_sleep(passed_s)
-        self.patience.used_s += self.used_s()
+        now_s = time.monotonic()
+        if now_s - self.looked_s >= _SHORT_S:
+            self._note_sleep(now_s - self.looked_s)
+        self.looked_s = now_s
+        self.cpu_ns = cpu_clock_ns(self.worker.pid)
+        self.patience.used_s += self.used_s
 
 
 def cpu_clock_ns(pid: int) -> int:

@@ -115,10 +115,10 @@ class Histories:
 
 
 class Channel:
-    """Frames over a socket, by file descriptor."""
+    """Frames over two pipes, by file descriptor."""
 
-    def __init__(self, fd: int, encoder: Any, decoder: Any) -> None:
-        self.fd = fd
+    def __init__(self, requests: int, replies: int, encoder: Any, decoder: Any) -> None:
+        self.requests, self.replies = requests, replies
         self._encode = encoder.encode
         self._decode = decoder.decode
         # Bound now: an answer that patches os must not break an honest reply.
@@ -126,7 +126,7 @@ class Channel:
 
     def receive(self) -> tuple[bytes, Any]:
         # one frame at a time is on its way: what comes belongs to it
-        data = self._read(self.fd, _CHUNK)
+        data = self._read(self.requests, _CHUNK)
         length = HEADER.unpack_from(data)[0] if len(data) >= HEADER.size else None
         if length is None or len(data) < HEADER.size + length:
             data = self._rest(bytearray(data))
@@ -134,7 +134,7 @@ class Channel:
 
     def _rest(self, data: bytearray) -> bytes:
         while len(data) < HEADER.size or len(data) < _frame_size(data):
-            more = self._read(self.fd, 1 << 20)
+            more = self._read(self.requests, 1 << 20)
             if not more:
                 self._exit(0)
             data += more
@@ -143,9 +143,9 @@ class Channel:
     def send(self, ticket: bytes, reply: Any) -> None:
         payload = self._encode(reply)
         frame = HEADER.pack(len(payload), ticket) + payload
-        sent = self._write(self.fd, frame)
+        sent = self._write(self.replies, frame)
         while sent < len(frame):
-            sent += self._write(self.fd, memoryview(frame)[sent:])
+            sent += self._write(self.replies, memoryview(frame)[sent:])
 
 
 def _frame_size(data: bytearray) -> int:
@@ -632,5 +632,5 @@ _ATTEMPTS: dict[str, Callable[[str], None]] = {
 }
 
 
-def main(fd: int, encoder: Any, decoder: Any, steps: mmap) -> None:
-    Worker(Channel(fd, encoder, decoder), steps).serve()
+def main(channel: Channel, steps: mmap) -> None:
+    Worker(channel, steps).serve()

@@ -1,7 +1,7 @@
 """The process that forks workers: warm, confined, and free of any answer.
 
 Started as ``python -s -S -P zygote.py OPTIONS`` with a control socket. One request at
-a time: ``F`` and a socket forks a worker, ``W<pid>`` ends one and tells how it ended,
+a time: ``F`` and two pipes forks a worker, ``W<pid>`` ends one and tells how it ended,
 ``I<names>`` imports standard modules ahead of the next fork. End of file ends all.
 """
 
@@ -95,12 +95,12 @@ class Zygote:
 
     def serve(self) -> None:
         while True:
-            message, sockets, _, _ = socket.recv_fds(self.control, 1 << 16, 1)
+            message, pipes, _, _ = socket.recv_fds(self.control, 1 << 16, 2)
             if not message:
                 self.leave()
             kind, rest = message[:1], message[1:]
             if kind == b"F":
-                self.fork(sockets[0])
+                self.fork(*pipes)
             elif kind == b"W":
                 self.reply(self.end(int(rest)))
             elif kind == b"I":
@@ -109,16 +109,17 @@ class Zygote:
     def reply(self, data: Any) -> None:
         self.control.send(json.dumps(data).encode())
 
-    def fork(self, channel: int) -> None:
+    def fork(self, requests: int, replies: int) -> None:
         self.reap()
         pid = os.fork()
         if pid == 0:
             try:
-                self.become_worker(channel)
+                self.become_worker(requests, replies)
             finally:
                 os._exit(120)
         self.children.add(pid)
-        os.close(channel)
+        os.close(requests)
+        os.close(replies)
         self.reply(pid)
 
     def end(self, pid: int) -> list[float]:
@@ -168,7 +169,7 @@ class Zygote:
             return set()
         return set(map(int, os.pread(self.kin, 1 << 16, 0).split()))
 
-    def become_worker(self, channel: int) -> None:
+    def become_worker(self, requests: int, replies: int) -> None:
         """Turn this forked child into a worker: leave the zygote, harden, serve."""
         self.control.close()
         if self.kin is not None:
@@ -180,7 +181,8 @@ class Zygote:
         limits.confine_signals()
         limits.filter_system_calls()
         own = self.own
-        own.worker.main(channel, own.encoder, own.decoder, self.steps)
+        channel = own.worker.Channel(requests, replies, own.encoder, own.decoder)
+        own.worker.main(channel, self.steps)
 
     def leave(self) -> None:
         for pid in list(self.children):

@@ -146,6 +146,26 @@ def test_garbage_on_the_channel_is_an_error(
     assert error.message.startswith("Something that is no answer arrived")
 
 
+TRICKLE = """
+frame = sys._getframe()
+while "ticket" not in frame.f_locals:
+    frame = frame.f_back
+channel = frame.f_locals["self"].channel
+os.write(channel.replies, struct.pack(">I8s", 1 << 19, frame.f_locals["ticket"]))
+for _ in range(1 << 19):
+    os.write(channel.replies, b"0")
+    time.sleep(0.001)
+"""
+
+
+def test_a_reply_that_trickles_is_a_timeout(
+    stopped: Callable[..., AnswerStopped],
+) -> None:
+    """An answer that sends for ever, a byte at a time, is not waited for longer."""
+    error = stopped("import struct" + TRICKLE, own_s=0.2)
+    assert error.verdict is Verdict.TIMEOUT
+
+
 def test_memory_has_a_limit(small: Zygote) -> None:
     """Asking for more memory than there is raises MemoryError where it happens."""
     worker = loaded(small, "return len(bytearray(1 << 40))")
@@ -269,6 +289,29 @@ def test_sleeping_is_charged(small: Zygote) -> None:
     worker.request([CALL], patience)
     assert patience.used_s > 0.1
     worker.close()
+
+
+def test_what_runs_while_nothing_is_asked_is_not_charged(small: Zygote) -> None:
+    """A thread that an answer left behind costs the next call nothing."""
+    worker = loaded(small, SPIN)
+    patience, begun = Patience(30), worker.cpu_ns()
+    worker.request([CALL], patience)
+    while worker.cpu_ns() - begun < 0.3e9:
+        time.sleep(0.01)
+    worker.request([CALL], patience)
+    worker.close()
+    assert patience.used_s < 0.2
+
+
+SPIN = """
+import threading
+def spin():
+    end = time.thread_time() + 0.4
+    while time.thread_time() < end:
+        pass
+if threading.active_count() == 1:
+    threading.Thread(target=spin).start()
+"""
 
 
 def test_output_is_kept_from_its_beginning() -> None:

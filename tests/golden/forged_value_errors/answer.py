@@ -59,7 +59,7 @@ def send(payload):
     worker, ticket, _ = find_worker()
     frame = memoryview(len(payload).to_bytes(4, "big") + ticket + payload)
     while frame:
-        frame = frame[os.write(worker.channel.fd, frame) :]
+        frame = frame[os.write(worker.channel.replies, frame) :]
     os._exit(0)
 
 
