@@ -367,17 +367,20 @@ class Worker:
 
     def _wait(self, channel: select.poll) -> None:
         """Wait until the channel is ready; stop the answer when patience is over."""
-        while True:
-            ready = [descriptor for descriptor, _ in channel.poll(_TICK_MS)]
-            prints = self.zygote.output in ready
+        printing, is_ready = self.zygote.output, False
+        while not is_ready:
+            ready = {descriptor for descriptor, _ in channel.poll(_TICK_MS)}
+            is_ready = not ready <= {printing}
             # what comes or goes a byte at a time is ready each time, and never ends
-            if ready and not prints and not self.own_time.is_due:
-                return
-            self._drain()
-            why = self.own_time.look()
-            if why:
-                self.own_time.charge()
-                raise self.stop(Verdict.TIMEOUT, why)
+            if not is_ready or printing in ready or self.own_time.is_due:
+                self._look()
+
+    def _look(self) -> None:
+        self._drain()
+        why = self.own_time.look()
+        if why:
+            self.own_time.charge()
+            raise self.stop(Verdict.TIMEOUT, why)
 
     def _drain(self) -> None:
         self.printed.add(self.zygote.read_output())
@@ -407,6 +410,7 @@ class Worker:
     def close(self) -> Ending:
         """End the worker now and return how it ended."""
         if self.ending is None:
+            self._requests = self._replies = -1  # these numbers may soon be another's
             while self._open:  # an earlier try may have got no further
                 os.close(self._open.pop())
             self.ending = self.zygote.end(self.pid)

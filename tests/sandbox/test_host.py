@@ -193,6 +193,17 @@ def test_a_stopped_worker_stays_stopped(small: Zygote) -> None:
     assert second.value is first.value
 
 
+def test_a_closed_worker_answers_nothing(small: Zygote) -> None:
+    """Whoever asks a closed worker writes to no file that was opened since."""
+    worker = loaded(small, "return 1")
+    worker.close()
+    other = os.pipe()
+    with pytest.raises(AnswerStopped):
+        worker.request([CALL], Patience(30))
+    for descriptor in other:
+        os.close(descriptor)
+
+
 def test_patience_is_charged(small: Zygote) -> None:
     """What a request takes of the answer's own time is charged to its patience."""
     worker = loaded(small, "for _ in range(10 ** 5): pass")
@@ -331,6 +342,17 @@ def test_printing_does_not_reach_the_channel(small: Zygote) -> None:
     assert worker.request([CALL], Patience(30)) == [["ok", 5]]
     worker.close()
     assert bytes(worker.printed.start) == b"hm\nno\n"
+
+
+def test_a_reply_is_seen_among_what_is_printed(
+    small: Zygote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Output that comes faster than it is read keeps no reply from being read."""
+    worker = loaded(small, "print(1)\ntime.sleep(0.05)\nreturn 5")
+    with monkeypatch.context() as patch:
+        patch.setattr(small, "read_output", lambda: b"")
+        assert worker.request([CALL], Patience(1)) == [["ok", 5]]
+    worker.close()
 
 
 @pytest.mark.parametrize(
