@@ -293,7 +293,7 @@ class Worker:
         self.printed = Printed()
         self.ending: Ending | None = None
         self.stopped: AnswerStopped | None = None
-        self.own_time = OwnTime(self)
+        self.own_time = OwnTime(pid, zygote.limits.wall_s)
         self._requests, self._replies = requests, replies
         self._open = [requests, replies]
         os.set_blocking(requests, False)
@@ -440,11 +440,12 @@ class OwnTime:
     Waiting for a processor is not the answer's doing, and is not counted.
     """
 
-    def __init__(self, worker: Worker) -> None:
-        self.worker = worker
-        self.waits = Waits.of(worker.pid)
+    def __init__(self, pid: int, wall_s: float) -> None:
+        self.pid = pid
+        self.wall_s = wall_s
+        self.waits = Waits.of(pid)
         """How long it and we had waited for a processor when last looked at."""
-        self.cpu_ns = cpu_clock_ns(worker.pid)
+        self.cpu_ns = cpu_clock_ns(pid)
         """CPU time of the worker when last looked at, at `looked_s`."""
         self.looked_s = time.monotonic()
 
@@ -455,7 +456,7 @@ class OwnTime:
         self.asleep_s = 0.0
         self.begun_s = time.monotonic()
         if self.begun_s - self.looked_s > _FRESH_S:
-            self.cpu_ns = cpu_clock_ns(self.worker.pid)
+            self.cpu_ns = cpu_clock_ns(self.pid)
         self.looked_s = self.begun_s
         self.begun_cpu_ns = self.cpu_ns
 
@@ -469,20 +470,20 @@ class OwnTime:
 
         What has passed since the last look is taken to have been like now.
         """
-        if is_busy(self.worker.pid):
-            self.waits = Waits.of(self.worker.pid)
+        if is_busy(self.pid):
+            self.waits = Waits.of(self.pid)
         else:
             self._note_sleep(time.monotonic() - self.looked_s)
         self.looked_s = time.monotonic()
-        self.cpu_ns = cpu_clock_ns(self.worker.pid)
+        self.cpu_ns = cpu_clock_ns(self.pid)
         return self._why_too_long()
 
     def _note_sleep(self, passed_s: float) -> None:
         """Take for sleep what passed in which neither it nor we had to wait."""
-        before, self.waits = self.waits, Waits.of(self.worker.pid)
+        before, self.waits = self.waits, Waits.of(self.pid)
         if self.waits.ended_ns - before.ended_ns > _NO_THREAD_NS:
             return  # how long a thread has waited is not known once it has ended
-        cpu_ns = cpu_clock_ns(self.worker.pid) - self.cpu_ns
+        cpu_ns = cpu_clock_ns(self.pid) - self.cpu_ns
         waited_ns = self.waits.waited_ns - before.waited_ns
         self.asleep_s += max(passed_s - (waited_ns + cpu_ns) / 1e9, 0.0)
 
@@ -492,9 +493,8 @@ class OwnTime:
                 f"No answer within {self.patience.allowed_s:g} s: an endless loop, "
                 "a wait that nothing ends, or far too slow for this input."
             )
-        limit_s = self.worker.zygote.limits.wall_s
-        if self.looked_s - self.begun_s > limit_s:
-            return f"No answer within {limit_s:g} s of waiting."
+        if self.looked_s - self.begun_s > self.wall_s:
+            return f"No answer within {self.wall_s:g} s of waiting."
         return ""
 
     @property
@@ -508,7 +508,7 @@ class OwnTime:
         if now_s - self.looked_s >= _SHORT_S:
             self._note_sleep(now_s - self.looked_s)
         self.looked_s = now_s
-        self.cpu_ns = cpu_clock_ns(self.worker.pid)
+        self.cpu_ns = cpu_clock_ns(self.pid)
         self.patience.used_s += self.used_s
 
 

@@ -630,7 +630,3 @@ _ATTEMPTS: dict[str, Callable[[str], None]] = {
     "fork": _fork,
     "signal": lambda pid: os.kill(int(pid), 0),
 }
-
-
-def main(channel: Channel, steps: mmap) -> None:
-    Worker(channel, steps).serve()

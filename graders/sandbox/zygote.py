@@ -182,7 +182,7 @@ class Zygote:
         limits.filter_system_calls()
         own = self.own
         channel = own.worker.Channel(requests, replies, own.encoder, own.decoder)
-        own.worker.main(channel, self.steps)
+        own.worker.Worker(channel, self.steps).serve()
 
     def leave(self) -> None:
         for pid in list(self.children):

@@ -147,6 +147,7 @@ def test_garbage_on_the_channel_is_an_error(
 
 
 TRICKLE = """
+import struct
 frame = sys._getframe()
 while "ticket" not in frame.f_locals:
     frame = frame.f_back
@@ -162,7 +163,7 @@ def test_a_reply_that_trickles_is_a_timeout(
     stopped: Callable[..., AnswerStopped],
 ) -> None:
     """An answer that sends for ever, a byte at a time, is not waited for longer."""
-    error = stopped("import struct" + TRICKLE, own_s=0.2)
+    error = stopped(TRICKLE, own_s=0.2)
     assert error.verdict is Verdict.TIMEOUT
 
 
